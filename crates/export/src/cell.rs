@@ -1,0 +1,68 @@
+//! What a row is made of.
+
+use std::fmt;
+
+/// One value on its way from a database into a file. Text borrows from the database's own buffer: nothing is copied
+/// until it is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell<'a> {
+    Null,
+    Text(&'a str),
+    Integer(i64),
+    /// Canonical: shortest plain form, `77.86`, `0`, `-0.5`. It is written as it is.
+    Decimal(&'a str),
+    Boolean(bool),
+    Date(Date),
+    Datetime(Timestamp),
+}
+
+/// Takes the cells of a part, row by row, in column order.
+pub trait CellSink {
+    fn cell(&mut self, cell: Cell<'_>);
+
+    /// Ends a row. An error means that nobody wants more rows (cancelled, over a limit, storage failed): the reader stops and hands it up.
+    fn end_row(&mut self) -> Result<(), Stopped>;
+}
+
+/// The sink takes no more rows. Why is known to whoever owns the sink; a reader only has to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the reader was told to stop")]
+pub struct Stopped;
+
+/// A calendar date, kept as the ten characters of ISO 8601 that files show and SQLite stores: years 0000 to 9999.
+/// Reading and writing it are then one copy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date([u8; 10]);
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Date {
+    /// `None` unless the bytes look like `dddd-dd-dd`. Whether the day exists is the business of who stored it.
+    pub fn from_iso(text: &[u8]) -> Option<Date> {
+        let iso: [u8; 10] = text.try_into().ok()?;
+        let looks_right = iso.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+        looks_right.then_some(Date(iso))
+    }
+
+    /// `2026-02-28`
+    pub fn as_bytes(&self) -> &[u8; 10] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Debug for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
