@@ -1,0 +1,64 @@
+//! The command line: one file per subcommand.
+
+mod cancel;
+mod check;
+mod client;
+mod delete;
+mod demo;
+mod describe;
+mod files;
+mod load;
+mod query;
+mod serve;
+mod status;
+mod submit;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An open, self-hosted AQuA: a server that answers Zuora's Aggregate Query API from billing data that you own, the
+/// loader that fills it, and a client for any AQuA server.
+#[derive(Debug, Parser)]
+#[command(name = "aquifer", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Serve(serve::Args),
+    Load(load::Args),
+    Delete(delete::Args),
+    Client(client::Args),
+    Query(query::Args),
+    Submit(submit::Args),
+    Status(status::Args),
+    Files(files::Args),
+    Cancel(cancel::Args),
+    Check(check::Args),
+    Describe(describe::Args),
+}
+
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(args) => args.run(),
+        Command::Serve(args) => args.run(),
+        Command::Load(args) => args.run(),
+        Command::Delete(args) => args.run(),
+        Command::Client(args) => args.run(),
+        Command::Query(args) => args.run(),
+        Command::Submit(args) => args.run(),
+        Command::Status(args) => args.run(),
+        Command::Files(args) => args.run(),
+        Command::Cancel(args) => args.run(),
+        Command::Check(args) => args.run(),
+        Command::Describe(args) => args.run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

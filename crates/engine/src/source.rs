@@ -1,0 +1,80 @@
+//! The contract between whoever runs queries and wherever the data lives.
+
+use std::{fmt, sync::Arc};
+
+use export::CellSink;
+use jiff::Timestamp;
+use zoql::{Catalog, bound};
+
+use crate::Result;
+
+/// Where the data lives.
+pub trait Source: Send + Sync {
+    /// The object model as the data has it now: the configured catalog and the custom fields that loads have added.
+    fn catalog(&self) -> Result<Arc<Catalog>>;
+
+    fn begin(&self) -> Result<Arc<dyn Snapshot>>;
+}
+
+/// One consistent, read-only view of every table, for as long as somebody holds it.
+pub trait Snapshot: Send + Sync {
+    /// Where this view stands, so that a later one can be asked for what changed since.
+    fn position(&self) -> &Position;
+
+    /// The instant of the view; `now` and `today` in queries mean this.
+    fn taken_at(&self) -> Timestamp;
+
+    /// The object model of this view: queries are bound against it, and only against it.
+    fn catalog(&self) -> &Arc<Catalog>;
+
+    /// Splits one query into parts that can be read side by side and, put together in order, are the answer.
+    fn parts(&self, query: &bound::Query, rows: &Rows) -> Result<Vec<Box<dyn Part>>>;
+}
+
+/// A piece of an answer.
+pub trait Part: Send {
+    /// Hands every row to the sink: first the deleted flag if one was asked for, then the query's columns in order.
+    /// Stops with [`crate::error::Kind::Stopped`] when the sink wants no more.
+    fn read(self: Box<Self>, sink: &mut dyn CellSink) -> Result<()>;
+}
+
+/// Which rows of the base object a query is about. Joined rows that are deleted are always absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    pub which: Which,
+    /// An extra first cell that says whether the row is deleted.
+    pub flag: Option<Flag>,
+}
+
+impl Rows {
+    pub const LIVE: Rows = Rows { which: Which::Live, flag: None };
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    Live,
+    /// Live rows, and deleted ones as far back as they are kept, with their last values.
+    LiveAndDeleted,
+    /// What changed after `since`. With `deleted`, rows deleted after it too, unless they were also created after it.
+    Changed { since: Position, deleted: bool },
+}
+
+/// How a deleted flag is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// `true`, `false`
+    Boolean,
+    /// `1`, `0`
+    Numeric,
+}
+
+/// Where a snapshot stands in the history of changes. Only the source that made it knows what the text means; it can be
+/// stored and handed back.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Position(pub String);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
