@@ -7,6 +7,7 @@
 //! [`source`] is the contract; [`embedded`] keeps it with SQLite. [`sql`] alone writes SQL for queries. [`load`] brings data in.
 //! Knows nothing of HTTP and jobs.
 
+mod decimal;
 pub mod embedded;
 pub mod error;
 pub mod load;

@@ -27,6 +27,9 @@ pub trait Snapshot: Send + Sync {
     /// The object model of this view: queries are bound against it, and only against it.
     fn catalog(&self) -> &Arc<Catalog>;
 
+    /// Makes everything that reads this view stop, now and later, with [`crate::error::Kind::Stopped`].
+    fn cancel(&self);
+
     /// Splits one query into parts that can be read side by side and, put together in order, are the answer.
     fn parts(&self, query: &bound::Query, rows: &Rows) -> Result<Vec<Box<dyn Part>>>;
 }

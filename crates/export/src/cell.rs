@@ -53,11 +53,16 @@ impl Date {
     pub fn as_bytes(&self) -> &[u8; 10] {
         &self.0
     }
+
+    pub fn as_str(&self) -> &str {
+        // Digits and hyphens, all of it: `from_iso` let nothing else in.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(self.as_str())
     }
 }
 

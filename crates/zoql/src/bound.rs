@@ -4,6 +4,8 @@
 //! what they are compared with; what depends on the moment of running ([`Literal`]s such as `now - 1 day`) waits for
 //! the snapshot's instant in [`Literal::resolve`].
 
+mod resolve;
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::catalog::{ApiVersion, Cardinality, FieldId, FieldType, JoinId, ObjectId};
@@ -122,12 +124,25 @@ pub enum Condition {
     /// Never empty.
     Or(Vec<Condition>),
     Not(Box<Condition>),
-    Compare { left: Expr, op: CompareOp, right: Operand },
-    IsNull { expr: Expr, negated: bool },
+    Compare {
+        left: Expr,
+        op: CompareOp,
+        right: Operand,
+    },
+    IsNull {
+        expr: Expr,
+        negated: bool,
+    },
     /// `%` is any run of characters, `_` any one; there is no escape. Case-sensitive.
-    Like { expr: Expr, pattern: String },
-    /// Never empty.
-    In { expr: Expr, values: Vec<Literal> },
+    Like {
+        expr: Expr,
+        pattern: String,
+    },
+    /// Never empty, and without [`Literal::Day`]: a list that has one becomes comparisons joined by or.
+    In {
+        expr: Expr,
+        values: Vec<Literal>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -209,7 +224,10 @@ pub enum Resolved {
     Date(Date),
     Instant(Timestamp),
     /// `start <= t < end`.
-    Day { start: Timestamp, end: Timestamp },
+    Day {
+        start: Timestamp,
+        end: Timestamp,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

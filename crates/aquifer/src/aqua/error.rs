@@ -1,0 +1,192 @@
+//! Everything a client can be told to have gone wrong, mapped to the wire in one place.
+//!
+//! Wording is API: clients compare it. A fault of an AQuA request is an answer with status 200 (tap-zuora's discovery
+//! stops on any other, zacc shows the text only then); the platform around it uses statuses.
+
+use jiff::Timestamp;
+use zoql::Diagnostic;
+
+/// Why a request is not done.
+#[derive(Debug)]
+pub enum Error {
+    /// Not JSON, not unpackable, or a value of the wrong kind. What exactly is for the log: the original does not say.
+    Malformed(String),
+    /// No credentials, or none that are known.
+    Unauthenticated,
+    /// No such route.
+    NoSuchRoute,
+    /// The route has no such method.
+    NoSuchMethod,
+    NoSuchJob,
+    /// A job that has ended cannot be cancelled.
+    JobHasEnded,
+    NoLastJob,
+    TooManyQueries,
+    Queries(Vec<QueryFault>),
+    /// `deleted` in a stateless job without `forceExport`.
+    DeletedInStateless,
+    LongNotifyUrl,
+    BadIncrementalTime,
+    NoQueries,
+    /// `deleted` of an object without soft delete.
+    DeletedUnsupported,
+    UnknownPartner,
+    TooManyJobs,
+    /// Something of the protocol that this version lacks.
+    Unavailable(&'static str),
+    NoSuchFile,
+    /// The file was there until its time was over.
+    FilePurged,
+    /// The range that was asked for lies outside the file.
+    NoSuchRange { bytes: u64 },
+    Token { error: TokenError, at: Timestamp },
+    /// A fault of ours; the text is for the log.
+    Internal(String),
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenError {
+    UnknownClient,
+    WrongSecret,
+    Deactivated,
+    WrongGrantType,
+}
+
+/// A fault of one query, where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryFault {
+    /// Which of the job's queries, counted from 0.
+    pub query: usize,
+    pub name: Option<String>,
+    pub code: String,
+    pub message: String,
+    /// The original's wording.
+    pub classic: String,
+    /// Counted from 1, in characters.
+    pub line: usize,
+    pub column: usize,
+    /// In bytes of the query.
+    pub start: usize,
+    pub end: usize,
+    pub help: Option<String>,
+}
+
+/// What goes over the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wire {
+    pub status: u16,
+    pub body: Body,
+}
+
+/// The forms of error bodies.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// `errorCode`, a string, and `message`.
+    Aqua { code: &'static str, message: String },
+    /// `success: false`, `code`, a number, and `message`.
+    Platform { code: u32, message: String },
+    /// The form of the token route.
+    OAuth { error: &'static str, message: &'static str, at: Timestamp },
+}
+
+const UNAUTHENTICATED: u32 = 90_000_011;
+const MALFORMED: u32 = 50_000_090;
+const NOT_FOUND: u32 = 50_000_040;
+const INTERNAL: u32 = 50_000_060;
+
+/// The text of an error that is ours, whatever it was: it is in the log.
+const INTERNAL_TEXT: &str = "Internal Server Error.";
+
+impl Error {
+    pub fn wire(&self) -> Wire {
+        let aqua = |code, message: &str| Wire { status: 200, body: Body::Aqua { code, message: message.to_owned() } };
+        let platform =
+            |status, code, message: &str| Wire { status, body: Body::Platform { code, message: message.to_owned() } };
+        match self {
+            Error::Malformed(_) => {
+                platform(200, MALFORMED, "Oops, request is malformed. Please check your request.")
+            }
+            Error::Unauthenticated => platform(401, UNAUTHENTICATED, "Authentication error"),
+            Error::NoSuchRoute => platform(404, NOT_FOUND, "There is no such resource."),
+            Error::NoSuchMethod => platform(405, NOT_FOUND, "The resource does not take this method."),
+            Error::NoSuchJob => aqua("90002", "Invalid Job Id."),
+            Error::JobHasEnded => aqua("90003", "Invalid Job Id for job cancellation."),
+            Error::NoLastJob => aqua("90002", "Invalid Job Id."),
+            Error::TooManyQueries => aqua("90004", "There are more than 50 queries in the AQuA input."),
+            Error::Queries(faults) => aqua("90005", &syntax_error(faults)),
+            Error::DeletedInStateless => aqua("90012", "Stateless AQuA does not support deleted columns."),
+            Error::LongNotifyUrl => aqua("90014", "notifyURL must be less than 5000 characters in length."),
+            Error::BadIncrementalTime => aqua("90015", "The incremental timestamp is invalid."),
+            Error::NoQueries => aqua("90016", "There are no queries in the AQuA input."),
+            Error::DeletedUnsupported => aqua(
+                "90017",
+                // Without quotes and full stop, unlike the documentation: tap-zuora compares this text.
+                "Objects included in the queries do not support the querying of deleted records. Remove Deleted section \
+                 in the JSON request and retry the request",
+            ),
+            Error::UnknownPartner => aqua("90019", "Partner ID is not recognized."),
+            Error::TooManyJobs => aqua("90028", "There are too many concurrent jobs."),
+            Error::Unavailable(what) => aqua("90010", &format!("{INTERNAL_TEXT} This version of the server lacks {what}.")),
+            Error::NoSuchFile => platform(404, NOT_FOUND, "There is no such file."),
+            Error::FilePurged => platform(404, NOT_FOUND, "The file was purged: the time for which files are kept is over."),
+            Error::NoSuchRange { .. } => platform(416, NOT_FOUND, "The range lies outside the file."),
+            Error::Token { error, at } => error.wire(*at),
+            Error::Internal(_) => Wire { status: 500, ..aqua("90010", INTERNAL_TEXT) },
+        }
+    }
+}
+
+impl TokenError {
+    fn wire(self, at: Timestamp) -> Wire {
+        let (status, error, message) = match self {
+            TokenError::UnknownClient => (401, "Unauthorized", "Invalid client id"),
+            TokenError::WrongSecret => (401, "Unauthorized", "Invalid client secret"),
+            TokenError::Deactivated => (403, "Forbidden", "User is deactivated"),
+            TokenError::WrongGrantType => (400, "unsupported_grant_type", "grant_type must be client_credentials"),
+        };
+        Wire { status, body: Body::OAuth { error, message, at } }
+    }
+}
+
+impl QueryFault {
+    pub fn new(query: usize, name: Option<String>, text: &str, diagnostic: &Diagnostic) -> QueryFault {
+        let start = text.floor_char_boundary(diagnostic.span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        QueryFault {
+            query,
+            name,
+            code: diagnostic.code.to_string(),
+            message: diagnostic.message.clone(),
+            classic: diagnostic.classic(),
+            line: text[..start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            start: diagnostic.span.start,
+            end: diagnostic.span.end,
+            help: diagnostic.help.clone(),
+        }
+    }
+
+    /// A fault of the text as a whole.
+    pub fn too_long(query: usize, name: Option<String>, text: &str, most: usize) -> QueryFault {
+        let message = format!("The query has more than {most} characters");
+        QueryFault {
+            query,
+            name,
+            code: "too-long".to_owned(),
+            classic: message.clone(),
+            message,
+            line: 1,
+            column: 1,
+            start: 0,
+            end: text.len(),
+            help: None,
+        }
+    }
+}
+
+/// The bare text is what the documentation has; the reason in parentheses is what a live server adds.
+fn syntax_error(faults: &[QueryFault]) -> String {
+    let text = "There is a syntax error in one of the queries in the AQuA input";
+    faults.first().map_or(text.to_owned(), |fault| format!("{text} ({})", fault.classic))
+}

@@ -1,0 +1,71 @@
+//! Reading what real clients send: `null` is absent, booleans may be strings, numbers may be strings and strings
+//! numbers. Anything else of the wrong kind makes the whole request malformed.
+
+use serde_json::{Map, Value};
+
+/// Which key was wrong, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wrong(pub String);
+
+pub type Object = Map<String, Value>;
+
+/// A key that is there and not null.
+pub fn present<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
+    object.get(key).filter(|value| !value.is_null())
+}
+
+pub fn text(object: &Object, key: &str) -> Result<Option<String>, Wrong> {
+    match present(object, key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(wrong(key, "a string", other)),
+    }
+}
+
+/// Absent when empty.
+pub fn non_empty(object: &Object, key: &str) -> Result<Option<String>, Wrong> {
+    Ok(text(object, key)?.filter(|text| !text.is_empty()))
+}
+
+/// `true`, or `"True"` (tap-zuora, zacc and Gobblin send strings).
+pub fn flag(object: &Object, key: &str) -> Result<Option<bool>, Wrong> {
+    match present(object, key) {
+        None => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+        Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+        Some(other) => Err(wrong(key, "a boolean", other)),
+    }
+}
+
+/// A number or a numeric string, as it was written.
+pub fn number(object: &Object, key: &str) -> Result<Option<String>, Wrong> {
+    match present(object, key) {
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(Value::String(text)) if text.trim().parse::<f64>().is_ok_and(|number| number.is_finite()) => {
+            Ok(Some(text.trim().to_owned()))
+        }
+        Some(other) => Err(wrong(key, "a number", other)),
+    }
+}
+
+/// One of a list of words, in any case. The default if absent.
+pub fn word<T: Copy>(object: &Object, key: &str, words: &[(&str, T)], default: T) -> Result<T, Wrong> {
+    let Some(text) = text(object, key)? else { return Ok(default) };
+    let found = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
+    found.map(|(_, meaning)| *meaning).ok_or_else(|| Wrong(format!("`{key}` cannot be {text:?}")))
+}
+
+pub fn object<'a>(value: &'a Value, what: &str) -> Result<&'a Object, Wrong> {
+    value.as_object().ok_or_else(|| wrong(what, "an object", value))
+}
+
+fn wrong(key: &str, kind: &str, found: &Value) -> Wrong {
+    let found = match found {
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        plain => plain.to_string().chars().take(60).collect(),
+    };
+    Wrong(format!("`{key}` must be {kind}, not {found}"))
+}

@@ -1,0 +1,214 @@
+//! A submit: from the bytes of a request to a [`Spec`] that can be run, or to the first reason against it.
+//!
+//! [`read`] knows shapes, [`check`] knows rules. A request that can be read can be echoed, whatever the rules say.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use serde_json::Value;
+use zoql::Catalog;
+
+use super::{
+    Error,
+    error::QueryFault,
+    lenient::{self, Object, Wrong},
+};
+use crate::{
+    config,
+    job::{Deleted, Encryption, Flag, Format, Language, Query, Spec},
+};
+
+/// The WSDL version of a query that does not say. Fixed, so that a query's columns do not change with a new release.
+pub const DEFAULT_API_VERSION: u16 = 153;
+
+/// A request as it was sent, in our words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub spec: Spec,
+    /// Only stateful jobs have use for these.
+    pub incremental_time: Option<String>,
+    pub offset: Option<String>,
+}
+
+/// What a request is checked against.
+pub struct Rules<'a> {
+    pub tenant: &'a config::Tenant,
+    pub limits: &'a config::Limits,
+    pub compat: zoql::Compat,
+    pub catalog: &'a Arc<Catalog>,
+}
+
+pub fn read(body: &[u8]) -> Result<Request, Error> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| Error::Malformed(error.to_string()))?;
+    request(&value).map_err(|Wrong(why)| Error::Malformed(why))
+}
+
+fn request(value: &Value) -> Result<Request, Wrong> {
+    let request = lenient::object(value, "the request")?;
+    let queries = match lenient::present(request, "queries") {
+        None => Vec::new(),
+        Some(Value::Array(queries)) => queries.iter().map(query).collect::<Result<_, _>>()?,
+        Some(_) => return Err(Wrong("`queries` must be an array".to_owned())),
+    };
+    let formats = [("csv", Format::Csv), ("gzip", Format::Gzip), ("zip", Format::Zip)];
+    let encryptions = [("none", Encryption::None), ("pgp", Encryption::Pgp)];
+    let spec = Spec {
+        name: lenient::text(request, "name")?,
+        protocol_version: lenient::number(request, "version")?.unwrap_or_else(|| "1.0".to_owned()),
+        format: lenient::word(request, "format", &formats, Format::Csv)?,
+        encryption: lenient::word(request, "encrypted", &encryptions, Encryption::None)?,
+        partner: lenient::non_empty(request, "partner")?,
+        project: lenient::non_empty(request, "project")?,
+        api_names: lenient::flag(request, "useQueryLabels")?.unwrap_or(false),
+        utc: lenient::flag(request, "dateTimeUtc")?.unwrap_or(false),
+        use_last_queries: lenient::flag(request, "useLastCompletedJobQueries")?.unwrap_or(false),
+        null_replacement: lenient::text(request, "nullReplacement")?,
+        notify_url: lenient::non_empty(request, "notifyUrl")?,
+        names_source: lenient::text(request, "sourceData")?.is_some(),
+        queries,
+    };
+    Ok(Request {
+        spec,
+        incremental_time: lenient::non_empty(request, "incrementalTime")?,
+        offset: lenient::number(request, "offset")?,
+    })
+}
+
+fn query(value: &Value) -> Result<Query, Wrong> {
+    let query = lenient::object(value, "a query")?;
+    let languages = [("zoqlexport", Language::Export), ("zoql", Language::Zoql)];
+    let text = lenient::text(query, "query")?.ok_or_else(|| Wrong("a query object needs `query`".to_owned()))?;
+    let deleted = lenient::present(query, "deleted").map(|value| deleted(lenient::object(value, "deleted")?));
+    Ok(Query {
+        name: lenient::text(query, "name")?,
+        text,
+        language: lenient::word(query, "type", &languages, Language::Export)?,
+        api_version: lenient::number(query, "apiVersion")?.map_or(Ok(DEFAULT_API_VERSION), |version| api_version(&version))?,
+        deleted: deleted.transpose()?,
+        convert_to_currencies: lenient::non_empty(query, "convertToCurrencies")?,
+    })
+}
+
+fn deleted(deleted: &Object) -> Result<Deleted, Wrong> {
+    let flags = [("Boolean", Flag::Boolean), ("Numeric", Flag::Numeric)];
+    let column = lenient::non_empty(deleted, "column")?.ok_or_else(|| Wrong("`deleted` needs `column`".to_owned()))?;
+    Ok(Deleted {
+        column,
+        flag: lenient::word(deleted, "format", &flags, Flag::Boolean)?,
+        force_export: lenient::flag(deleted, "forceExport")?.unwrap_or(false),
+    })
+}
+
+/// `"96.0"`, `96`: only the whole part ever mattered.
+fn api_version(text: &str) -> Result<u16, Wrong> {
+    let whole = text.split('.').next().unwrap_or_default();
+    whole.parse().map_err(|_| Wrong(format!("`apiVersion` cannot be {text}")))
+}
+
+/// Holds a request against the rules: its job's warnings, or why there is no job. All faults of all queries are told,
+/// of everything else the first.
+pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error> {
+    let spec = &request.spec;
+    let stateful = spec.session().is_some();
+    if spec.partner.as_ref().is_some_and(|partner| !rules.tenant.knows_partner(partner)) {
+        return Err(Error::UnknownPartner);
+    }
+    if spec.queries.is_empty() && !stateful {
+        return Err(Error::NoQueries);
+    }
+    if spec.queries.len() > rules.limits.queries {
+        return Err(Error::TooManyQueries);
+    }
+    if spec.notify_url.as_ref().is_some_and(|url| url.chars().count() >= 5000) {
+        return Err(Error::LongNotifyUrl);
+    }
+    let since = request.incremental_time.as_ref().filter(|_| stateful);
+    if since.is_some_and(|text| incremental_time(text, &rules.tenant.increment_zone()).is_none()) {
+        return Err(Error::BadIncrementalTime);
+    }
+    if stateful {
+        return Err(Error::Unavailable(
+            "stateful mode (version 1.1 or later with partner and project); leave out partner or project for a full load",
+        ));
+    }
+    if spec.format != Format::Csv {
+        return Err(Error::Unavailable("the formats zip and gzip; csv works"));
+    }
+    if spec.encryption != Encryption::None {
+        return Err(Error::Unavailable("encryption with pgp"));
+    }
+    if spec.queries.iter().filter_map(|query| query.deleted.as_ref()).any(|deleted| !deleted.force_export) {
+        return Err(Error::DeletedInStateless);
+    }
+    check_queries(spec, rules)?;
+    Ok(warnings(request))
+}
+
+fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<(), Error> {
+    let mut faults = Vec::new();
+    let mut deleted_unsupported = false;
+    for (index, query) in spec.queries.iter().enumerate() {
+        if query.text.chars().count() > rules.limits.query_characters {
+            faults.push(QueryFault::too_long(index, query.name.clone(), &query.text, rules.limits.query_characters));
+            continue;
+        }
+        match compile(query, rules.catalog, rules.compat, &rules.tenant.zone()) {
+            Ok(compiled) => {
+                let base = rules.catalog.object(compiled.query.base);
+                deleted_unsupported |= query.deleted.is_some() && !base.supports_deleted;
+            }
+            Err(diagnostics) => {
+                let fault = |diagnostic| QueryFault::new(index, query.name.clone(), &query.text, diagnostic);
+                faults.extend(diagnostics.iter().map(fault));
+            }
+        }
+    }
+    match (faults.is_empty(), deleted_unsupported) {
+        (false, _) => Err(Error::Queries(faults)),
+        (true, true) => Err(Error::DeletedUnsupported),
+        (true, false) => Ok(()),
+    }
+}
+
+/// A query of a job against a catalog: at the submit the newest, at the run the snapshot's.
+pub fn compile(
+    query: &Query,
+    catalog: &Catalog,
+    compat: zoql::Compat,
+    zone: &TimeZone,
+) -> Result<zoql::Compiled, Vec<zoql::Diagnostic>> {
+    let options = zoql::Options {
+        language: query.language.into(),
+        compat,
+        api_version: zoql::ApiVersion(query.api_version),
+        tenant_zone: zone.clone(),
+    };
+    zoql::compile(&query.text, catalog, &options)
+}
+
+fn warnings(request: &Request) -> Vec<String> {
+    let spec = &request.spec;
+    let ignored = [
+        ("incrementalTime", request.incremental_time.is_some()),
+        ("offset", request.offset.as_ref().is_some_and(|offset| offset.parse() != Ok(0.0))),
+        ("useLastCompletedJobQueries", spec.use_last_queries),
+    ];
+    let ignored = ignored.into_iter().filter(|(_, sent)| *sent);
+    let mut warnings: Vec<String> =
+        ignored.map(|(key, _)| format!("{key} was ignored: it belongs to stateful mode, and this job is stateless")).collect();
+    if spec.notify_url.is_some() {
+        warnings.push("notifyUrl will not be called: this version of the server makes no callouts".to_owned());
+    }
+    if spec.queries.iter().any(|query| query.convert_to_currencies.is_some()) {
+        warnings.push("convertToCurrencies was ignored: currency conversion is not set up".to_owned());
+    }
+    warnings
+}
+
+/// `2026-01-01 00:00:00` or with a `T`, in the data centre's zone; with an offset, it says itself where.
+fn incremental_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    text.parse::<Timestamp>().ok().or_else(|| {
+        let local: DateTime = text.parse().ok()?;
+        local.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+    })
+}

@@ -1,0 +1,410 @@
+//! The settings: this page is the manual, `aquifer.toml.example` shows every one of them.
+//!
+//! A value comes from, later ones winning: the default here, the file given with `--config`, the environment
+//! (`AQUIFER_SECTION__KEY`, as in `AQUIFER_SERVER__LISTEN=0.0.0.0:8400`; lists separated by commas), the flags of a command.
+
+use std::{
+    env,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, tz::TimeZone};
+use serde::Deserialize;
+use zoql::Catalog;
+
+use crate::{clock::Clock, store};
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub data: Data,
+    pub catalog: CatalogDir,
+    pub zoql: Zoql,
+    pub tenant: Tenant,
+    pub runner: Runner,
+    pub limits: Limits,
+    pub retention: Retention,
+    pub files: Files,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on. Port 0 lets the system choose; the log says which it was.
+    pub listen: SocketAddr,
+    /// How long jobs that run may go on after SIGTERM before their work is given back, to be run again at the next start.
+    pub shutdown_grace_seconds: u32,
+    /// What a request body may come to, unpacked. 50 queries of 20,000 characters fit with room.
+    pub body_bytes: usize,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server { listen: SocketAddr::from(([127, 0, 0, 1], 8400)), shutdown_grace_seconds: 30, body_bytes: 8 << 20 }
+    }
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// The data directory: the tenant's data, the jobs, the result files. Made if it is not there.
+    pub dir: PathBuf,
+}
+
+impl Default for Data {
+    fn default() -> Data {
+        Data { dir: PathBuf::from("aquifer-data") }
+    }
+}
+
+/// The object model.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogDir {
+    /// A directory with `objects.csv`, `fields.csv`, `joins.csv`, `date_changes.csv` (any of them), which extend and
+    /// override the built-in catalog.
+    pub dir: Option<PathBuf>,
+}
+
+/// The query languages.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Zoql {
+    /// `strict` accepts what the original accepts; `extended` also what it refuses without need.
+    pub compat: Compat,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Compat {
+    #[default]
+    Strict,
+    Extended,
+}
+
+impl From<Compat> for zoql::Compat {
+    fn from(compat: Compat) -> zoql::Compat {
+        match compat {
+            Compat::Strict => zoql::Compat::Strict,
+            Compat::Extended => zoql::Compat::Extended,
+        }
+    }
+}
+
+/// Whose data it is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tenant {
+    /// Which data centre of the original to resemble. It decides the default zone.
+    pub profile: Profile,
+    /// The zone of datetimes in files and of values without an offset, as in `Europe/Berlin`. Default: America/Los_Angeles
+    /// with `profile = "us"`, UTC with `"eu"`.
+    pub zone: Option<Zone>,
+    /// The partner ids that jobs may name; others are refused with 90019. Absent: any.
+    pub partners: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    #[default]
+    Us,
+    Eu,
+}
+
+/// A zone that exists: an unknown name is a fault of the config, found when it is read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Zone(pub TimeZone);
+
+impl TryFrom<String> for Zone {
+    type Error = jiff::Error;
+
+    fn try_from(name: String) -> Result<Zone, jiff::Error> {
+        TimeZone::get(&name).map(Zone)
+    }
+}
+
+impl Tenant {
+    pub fn zone(&self) -> TimeZone {
+        match (&self.zone, self.profile) {
+            (Some(zone), _) => zone.0.clone(),
+            (None, Profile::Eu) => TimeZone::UTC,
+            // The bundled database has this zone; UTC is only what the types ask for.
+            (None, Profile::Us) => TimeZone::get("America/Los_Angeles").unwrap_or(TimeZone::UTC),
+        }
+    }
+
+    /// The zone in which `incrementalTime` is read when it has no offset. The data centre's, not the tenant's.
+    pub fn increment_zone(&self) -> TimeZone {
+        Tenant { zone: None, ..self.clone() }.zone()
+    }
+
+    pub fn knows_partner(&self, partner: &str) -> bool {
+        self.partners.as_ref().is_none_or(|partners| partners.iter().any(|known| known == partner))
+    }
+}
+
+/// What runs the jobs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Runner {
+    /// Jobs at work at one time.
+    pub jobs: usize,
+    /// Queries of one job at work at one time. They read one snapshot, so the answer does not depend on it.
+    pub batch_parallelism: usize,
+    /// Threads that read and encode one query.
+    pub threads: usize,
+    /// Runs of a job before it is given up (90010): a job that kills its runner must not do so for ever.
+    pub max_attempts: u32,
+    /// How long a runner may be silent before its job is taken from it. It renews at a third of this.
+    pub lease_seconds: u32,
+    /// How often to look for work that nobody announced: leases that ran out, files that expired.
+    pub poll_seconds: u32,
+}
+
+impl Default for Runner {
+    fn default() -> Runner {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Runner { jobs: 2, batch_parallelism: 1, threads: cores, max_attempts: 3, lease_seconds: 30, poll_seconds: 15 }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Queries in one job; more are refused with 90004.
+    pub queries: usize,
+    /// Characters in one query; more are refused with 90005.
+    pub query_characters: usize,
+    /// Time for one query; then the job is aborted with 90027.
+    pub query_seconds: u32,
+    /// Jobs submitted or executing at one time, for each of the two modes; one more is refused with 90028.
+    pub concurrent_jobs: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { queries: 50, query_characters: 20_000, query_seconds: 10_800, concurrent_jobs: 50 }
+    }
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Result files, from the end of their job; then a download answers 404 and says why.
+    pub file_hours: u32,
+    /// Jobs, from their end; then they are unknown (90002).
+    pub job_days: u32,
+    /// The log of submits that were refused.
+    pub refusal_days: u32,
+    /// How long an access token lives.
+    pub token_seconds: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { file_hours: 72, job_days: 180, refusal_days: 7, token_seconds: 3600 }
+    }
+}
+
+/// What result files look like.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Files {
+    /// Writes an empty text as `""`, so that it differs from a null. The original does not.
+    pub distinguish_empty: bool,
+    /// Puts an apostrophe before a text that a spreadsheet would read as a formula. Changes data.
+    pub csv_injection_guard: bool,
+}
+
+impl Config {
+    /// The defaults, with everything kept in `data`.
+    pub fn at(data: impl Into<PathBuf>) -> Config {
+        Config { data: Data { dir: data.into() }, ..Config::default() }
+    }
+
+    /// Reads the file, if one is given, and lays the environment over it.
+    pub fn read(file: Option<&Path>) -> anyhow::Result<Config> {
+        Config::layered(file, env::vars())
+    }
+
+    fn layered(file: Option<&Path>, vars: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
+        // Only names with a double underscore are settings: AQUIFER_URL and its like belong to the client commands.
+        let settings = vars.filter(|(name, _)| name.starts_with("AQUIFER_") && name.contains("__")).collect();
+        let environment = config::Environment::with_prefix("AQUIFER")
+            .prefix_separator("_")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("tenant.partners")
+            .source(Some(settings));
+        let mut layers = config::Config::builder();
+        if let Some(file) = file {
+            anyhow::ensure!(file.is_file(), "{}: there is no such config file", file.display());
+            layers = layers.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        let config: Config = layers.add_source(environment).build()?.try_deserialize()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        for (name, value) in [
+            ("runner.jobs", self.runner.jobs),
+            ("runner.batch_parallelism", self.runner.batch_parallelism),
+            ("runner.threads", self.runner.threads),
+            ("runner.max_attempts", self.runner.max_attempts as usize),
+            ("runner.poll_seconds", self.runner.poll_seconds as usize),
+            ("runner.lease_seconds", self.runner.lease_seconds as usize),
+        ] {
+            anyhow::ensure!(value > 0, "{name} must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// The configured object model, without the custom fields that loads have added.
+    pub fn catalog(&self) -> anyhow::Result<Arc<Catalog>> {
+        let dir = match &self.catalog.dir {
+            None => return Ok(Catalog::builtin().clone()),
+            Some(dir) => dir,
+        };
+        let read = |name| match std::fs::read_to_string(dir.join(name)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && dir.is_dir() => Ok(String::new()),
+            read => read.with_context(|| format!("catalog.dir: {}", dir.join(name).display())),
+        };
+        let files = zoql::catalog::CatalogFiles {
+            objects: &read("objects.csv")?,
+            fields: &read("fields.csv")?,
+            joins: &read("joins.csv")?,
+            date_changes: &read("date_changes.csv")?,
+        };
+        let catalog = Catalog::builtin().extended(&files).with_context(|| format!("catalog.dir {}", dir.display()))?;
+        Ok(Arc::new(catalog))
+    }
+
+    /// Opens the tenant's data, making it if there is none.
+    pub fn open_source(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<engine::embedded::Embedded>> {
+        let path = self.data.dir.join("tenants/default/data.sqlite");
+        self.make_dir(path.parent().unwrap_or(&self.data.dir))?;
+        let source = engine::embedded::Embedded::open(&path, self.catalog()?, Arc::new(move || clock.now()))?;
+        Ok(Arc::new(source))
+    }
+
+    /// Opens the store of jobs, files and clients, making it if there is none.
+    pub fn open_store(&self) -> anyhow::Result<Arc<dyn store::Store>> {
+        self.make_dir(&self.data.dir)?;
+        Ok(Arc::new(store::sqlite::Sqlite::open(&self.data.dir.join("store.sqlite"))?))
+    }
+
+    pub fn results_dir(&self) -> PathBuf {
+        self.data.dir.join("results")
+    }
+
+    fn make_dir(&self, dir: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make the data directory {}", dir.display()))
+    }
+}
+
+impl Runner {
+    pub fn lease(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.lease_seconds))
+    }
+
+    pub fn poll(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.poll_seconds))
+    }
+}
+
+impl Retention {
+    pub fn files(&self) -> SignedDuration {
+        SignedDuration::from_hours(i64::from(self.file_hours))
+    }
+
+    pub fn jobs(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.job_days))
+    }
+
+    pub fn refusals(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.refusal_days))
+    }
+
+    pub fn tokens(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.token_seconds))
+    }
+}
+
+/// The flags of every command that touches data.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DataArgs {
+    /// Settings, as in aquifer.toml.example
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The data directory [default: aquifer-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+impl DataArgs {
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let mut config = Config::read(self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            config.data.dir.clone_from(data);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_env(vars: &[(&str, &str)]) -> anyhow::Result<Config> {
+        Config::layered(None, vars.iter().map(|(name, value)| (name.to_string(), value.to_string())))
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../aquifer.toml.example");
+        let mut config = Config::layered(Some(&example), std::iter::empty()).unwrap();
+        // The one default that depends on the machine.
+        config.runner.threads = Runner::default().threads;
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn the_environment_wins_and_keeps_away_from_the_clients_names() {
+        let config = from_env(&[
+            ("AQUIFER_SERVER__LISTEN", "0.0.0.0:0"),
+            ("AQUIFER_RUNNER__MAX_ATTEMPTS", "7"),
+            ("AQUIFER_TENANT__PARTNERS", "salesforce,acme"),
+            ("AQUIFER_TENANT__ZONE", "Australia/Sydney"),
+            ("AQUIFER_URL", "https://rest.example.com"),
+        ])
+        .unwrap();
+        assert_eq!(config.server.listen.to_string(), "0.0.0.0:0");
+        assert_eq!(config.runner.max_attempts, 7);
+        assert!(config.tenant.knows_partner("acme") && !config.tenant.knows_partner("other"));
+        assert_eq!(config.tenant.zone().iana_name(), Some("Australia/Sydney"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_by_name() {
+        for (name, value, said) in [
+            ("AQUIFER_SERVER__LISTN", "x", "listn"),
+            ("AQUIFER_TENANT__ZONE", "Mars/Olympus", "Mars/Olympus"),
+            ("AQUIFER_RUNNER__JOBS", "0", "runner.jobs"),
+            ("AQUIFER_LIMITS__QUERIES", "many", "limits.queries"),
+        ] {
+            let error = format!("{:#}", from_env(&[(name, value)]).unwrap_err());
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}

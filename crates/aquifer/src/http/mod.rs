@@ -1,0 +1,122 @@
+//! The doors: routes, who may enter, and what every exchange has in common.
+//!
+//! Handlers are short: read, ask the store or the runner, answer in [`crate::aqua`]'s words.
+
+mod auth;
+mod download;
+mod jobs;
+mod respond;
+mod token;
+mod track;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, Uri, header},
+    middleware,
+    response::Response,
+    routing::{delete, get, post},
+};
+use tower::{Layer as _, ServiceBuilder, util::MapRequestLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, Predicate as _, predicate::SizeAbove},
+    decompression::RequestDecompressionLayer,
+    trace::TraceLayer,
+};
+
+use crate::{app::App, aqua};
+
+/// The whole service.
+pub type Service = tower::util::MapRequest<Router, fn(Request) -> Request>;
+
+pub fn service(app: Arc<App>) -> Service {
+    let guarded = Router::new()
+        .merge(jobs_under("/v1"))
+        .merge(jobs_under("/apps/api"))
+        .route("/v1/files/{id}", get(download::file))
+        .route("/v1/file/{id}", get(download::file))
+        .route("/apps/api/file/{id}", get(download::file))
+        .route("/apps/api/batch-query/file/{id}", get(download::file))
+        .route("/v1/batch-query/file/{id}", get(download::file))
+        .route("/v1/files/{id}/status", get(download::status))
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::authenticate));
+    let open = Router::new().route("/oauth/token", post(token::token)).route("/healthz", get(health));
+    let common = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http().make_span_with(track::span))
+        .layer(middleware::from_fn(track::track))
+        .layer(middleware::map_response(after_compression))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)))
+        .layer(CatchPanicLayer::custom(respond::panicked))
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .map_request(|request: Request<_>| request.map(Body::new));
+    let router = guarded
+        .merge(open)
+        .fallback(|| async { aqua::Error::NoSuchRoute })
+        .method_not_allowed_fallback(|| async { aqua::Error::NoSuchMethod })
+        .layer(common)
+        .with_state(app);
+    // Around the router, not inside it: routes are chosen by the plain path.
+    MapRequestLayer::new(plain_path as fn(Request) -> Request).layer(router)
+}
+
+/// The AQuA routes, which stand under two prefixes.
+fn jobs_under(prefix: &str) -> Router<Arc<App>> {
+    let routes = Router::new()
+        .route("/batch-query", post(jobs::submit))
+        .route("/batch-query/jobs/{id}", get(jobs::status).merge(delete(jobs::cancel)))
+        .route("/batch-query/jobs/partner/{partner}/project/{project}", get(jobs::last_completed));
+    Router::new().nest(prefix, routes)
+}
+
+/// Whether the server can do its work: whoever balances loads asks this.
+async fn health(State(app): State<Arc<App>>) -> Result<&'static str, aqua::Error> {
+    app.store.clients().await?;
+    Ok("ok\n")
+}
+
+/// Takes repeated and trailing slashes out of the path. zacc polls `/v1/batch-query//jobs/{id}`, and a redirect would
+/// make a GET of other clients' POST.
+fn plain_path(mut request: Request) -> Request {
+    let path = request.uri().path();
+    if path.contains("//") || (path.len() > 1 && path.ends_with('/')) {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if let Ok(uri) = format!("/{}{query}", parts.join("/")).parse::<Uri>() {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+type IsCompressible = fn(axum::http::StatusCode, axum::http::Version, &HeaderMap, &axum::http::Extensions) -> bool;
+
+/// The types that the original compresses. Result files that are compressed already are not among them.
+fn is_compressible(
+    _: axum::http::StatusCode,
+    _: axum::http::Version,
+    headers: &HeaderMap,
+    _: &axum::http::Extensions,
+) -> bool {
+    let types = ["application/json", "application/xml", "text/html", "text/csv", "text/plain"];
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    types.contains(&content_type.split(';').next().unwrap_or_default().trim())
+}
+
+/// What was said of the plain bytes does not hold for compressed ones: they have no ranges, another digest, and are
+/// equal to other compressions only in meaning.
+async fn after_compression(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        headers.remove(header::ACCEPT_RANGES);
+        headers.remove(download::REPR_DIGEST);
+        let weak = headers.get(header::ETAG).and_then(|etag| format!("W/{}", etag.to_str().ok()?).parse().ok());
+        if let Some(weak) = weak {
+            headers.insert(header::ETAG, weak);
+        }
+    }
+    response
+}

@@ -1,0 +1,60 @@
+//! Answers as HTTP.
+
+use std::any::Any;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+
+use crate::{
+    aqua::{Error, answer},
+    store,
+};
+
+pub fn json(status: StatusCode, body: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body.to_string()).into_response()
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match &self {
+            Error::Internal(why) => tracing::error!(why, "a request failed by a fault of ours"),
+            Error::Malformed(why) => tracing::info!(why, "a malformed request"),
+            _ => {}
+        }
+        let wire = self.wire();
+        let status = StatusCode::from_u16(wire.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = json(status, &answer::error(wire.body, wire.status));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Error::NoSuchRange { bytes } = self
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes */{bytes}"))
+        {
+            response.headers_mut().insert(header::CONTENT_RANGE, range);
+        }
+        response
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Error {
+        match error {
+            store::Error::NoSuchJob => Error::NoSuchJob,
+            store::Error::TooManyJobs => Error::TooManyJobs,
+            // All that a client can do to a job is to cancel it.
+            store::Error::Illegal(_) => Error::JobHasEnded,
+            error @ (store::Error::LeaseLost | store::Error::Newer { .. } | store::Error::Database(_)) => {
+                Error::Internal(error.to_string())
+            }
+        }
+    }
+}
+
+/// A handler that panicked has answered nothing: this is its answer.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    Error::Internal(format!("panicked: {}", text.unwrap_or("without a text"))).into_response()
+}

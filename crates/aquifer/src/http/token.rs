@@ -1,0 +1,63 @@
+//! `POST /oauth/token`: client credentials for an access token.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde_json::{Value, json};
+
+use super::{auth, respond};
+use crate::{
+    app::App,
+    aqua::{Error, error::TokenError},
+    secret,
+    store::Token,
+};
+
+/// Far more than two names and a secret need.
+const BODY_BYTES: usize = 16 << 10;
+
+pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Error> {
+    let body = to_bytes(body, BODY_BYTES).await.map_err(|error| Error::Malformed(error.to_string()))?;
+    let granted = grant(&app, &headers, &body).await?;
+    let mut response = respond::json(StatusCode::OK, &granted);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// The credentials stand in the form or, from oauthlib, in `Authorization: Basic`; the form wins. Any Bearer token is
+/// ignored: zuora-sdk sends the stale one when it asks for a fresh one.
+async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
+    let now = app.clock.now();
+    let refused = |error| Error::Token { error, at: now };
+    let form: HashMap<_, _> = form_urlencoded::parse(body).collect();
+    let field = |name: &str| form.get(name).map(ToString::to_string);
+    if field("grant_type").is_none_or(|grant_type| grant_type != "client_credentials") {
+        return Err(refused(TokenError::WrongGrantType));
+    }
+    let credentials = field("client_id").zip(field("client_secret")).or_else(|| auth::basic(headers));
+    let (id, password) = credentials.ok_or(refused(TokenError::UnknownClient))?;
+    let client = app.store.client(&id).await?.ok_or(refused(TokenError::UnknownClient))?;
+    if !secret::is_right(&password, &client.secret_hash) {
+        return Err(refused(TokenError::WrongSecret));
+    }
+    if client.revoked_at.is_some() {
+        return Err(refused(TokenError::Deactivated));
+    }
+    let access_token = secret::hex(&secret::random::<16>());
+    let lifetime = app.config.retention.tokens();
+    let token = Token { key: secret::token_key(&access_token), client: client.id.clone(), expires_at: now + lifetime };
+    app.store.add_token(&token).await?;
+    Ok(json!({
+        "access_token": access_token,
+        "token_type": "bearer",
+        // A little has passed already when the client reads this.
+        "expires_in": lifetime.as_secs() - 1,
+        "scope": format!("user.{} tenant.{}", client.id.replace('-', ""), client.tenant),
+        "jti": secret::hex(&secret::random::<16>()),
+    }))
+}

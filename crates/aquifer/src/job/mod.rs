@@ -1,0 +1,290 @@
+//! Jobs and batches, and the only ways they may change.
+//!
+//! Pure: no database, no clock, no HTTP. Whoever stores jobs loads one, [`applies`](Job::apply) an [`Event`], and saves
+//! what came out; an event that the state does not allow changes nothing.
+//!
+//! A batch that has finished while its job still executes keeps its result to itself: if the runner dies, the job is run
+//! again in a new snapshot, and a client must never hold files of two snapshots. The end of the job, whatever it is,
+//! publishes the results that are there.
+
+mod id;
+mod spec;
+
+pub use id::{BatchId, FileId, JobId};
+pub use spec::{Deleted, Encryption, Flag, Format, Language, Query, SessionKey, Spec};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    pub id: JobId,
+    pub tenant: String,
+    pub spec: Spec,
+    /// What the submitter should know although the job runs.
+    pub warnings: Vec<String>,
+    pub state: State,
+    pub submitted_at: Timestamp,
+    /// How often a runner has taken the job up. Files of one attempt never meet those of another.
+    pub attempt: u32,
+    pub snapshot: Option<SnapshotMark>,
+    pub ended_at: Option<Timestamp>,
+    pub fault: Option<Fault>,
+    /// One for each query of the spec, in its order.
+    pub batches: Vec<Batch>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub id: BatchId,
+    pub state: BatchState,
+    /// Why it failed; empty otherwise.
+    pub message: String,
+    pub started_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// Published with the end of the job.
+    pub output: Option<Output>,
+}
+
+/// What a finished query has written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    pub rows: u64,
+    pub files: Vec<ResultFile>,
+}
+
+/// A file in the result storage. It never changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResultFile {
+    pub id: FileId,
+    /// Its key in the result storage.
+    pub path: String,
+    pub rows: u64,
+    pub bytes: u64,
+    /// SHA-256 of the bytes, 64 hex digits.
+    pub sha256: String,
+}
+
+/// Which view of the data a job reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SnapshotMark {
+    pub at: Timestamp,
+    pub position: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Stored, waiting for a runner.
+    Submitted,
+    /// A runner holds its lease.
+    Executing,
+    Completed,
+    /// A query failed, or a limit was passed.
+    Aborted,
+    Cancelled,
+}
+
+impl State {
+    pub const ALL: [State; 5] =
+        [State::Submitted, State::Executing, State::Completed, State::Aborted, State::Cancelled];
+
+    /// How stores spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Submitted => "submitted",
+            State::Executing => "executing",
+            State::Completed => "completed",
+            State::Aborted => "aborted",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn is_terminal(self) -> bool {
+        matches!(self, State::Completed | State::Aborted | State::Cancelled)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchState {
+    Pending,
+    Executing,
+    Completed,
+    /// It failed, or one before it did.
+    Aborted,
+    Cancelled,
+}
+
+impl BatchState {
+    pub const ALL: [BatchState; 5] = [
+        BatchState::Pending,
+        BatchState::Executing,
+        BatchState::Completed,
+        BatchState::Aborted,
+        BatchState::Cancelled,
+    ];
+
+    /// How stores spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            BatchState::Pending => "pending",
+            BatchState::Executing => "executing",
+            BatchState::Completed => "completed",
+            BatchState::Aborted => "aborted",
+            BatchState::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why a job was aborted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// A query could not be run to its end.
+    Query,
+    /// A query ran longer than it may.
+    TimeLimit,
+    /// Every runner that took the job up died, or a fault of ours.
+    Internal,
+}
+
+/// What may happen to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A runner took it up, for the first time or after another runner was lost.
+    Taken,
+    /// The runner has its view of the data.
+    Began(SnapshotMark),
+    BatchStarted { batch: usize, at: Timestamp },
+    BatchFinished { batch: usize, at: Timestamp, output: Output },
+    /// Every batch has finished.
+    Completed { at: Timestamp },
+    /// `batch` is the one to blame, if it is a batch.
+    Failed { at: Timestamp, batch: Option<usize>, fault: Fault },
+    Cancelled { at: Timestamp },
+    /// The runner gives it back unharmed, to be run from the start: this attempt does not count.
+    Released,
+}
+
+/// An event that the job's state does not allow.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("a job that is {} cannot take {event}", .state.name())]
+pub struct Illegal {
+    pub state: State,
+    event: String,
+}
+
+/// Longest message of a batch, in characters.
+const MESSAGE_CHARACTERS: usize = 2048;
+
+impl Job {
+    pub fn new(id: JobId, tenant: String, spec: Spec, warnings: Vec<String>, now: Timestamp) -> Job {
+        let batches = spec.queries.iter().map(|_| Batch::pending(BatchId::new(now))).collect();
+        Job {
+            id,
+            tenant,
+            spec,
+            warnings,
+            state: State::Submitted,
+            submitted_at: now,
+            attempt: 0,
+            snapshot: None,
+            ended_at: None,
+            fault: None,
+            batches,
+        }
+    }
+
+    /// Changes the job as the event says, or says that it may not and leaves it as it is.
+    pub fn apply(&mut self, event: Event) -> Result<(), Illegal> {
+        let executing = self.state == State::Executing;
+        match event {
+            Event::Taken if !self.state.is_terminal() => {
+                self.attempt += 1;
+                self.restart(State::Executing);
+            }
+            Event::Released if executing => {
+                self.attempt = self.attempt.saturating_sub(1);
+                self.restart(State::Submitted);
+            }
+            Event::Began(snapshot) if executing && self.snapshot.is_none() => self.snapshot = Some(snapshot),
+            Event::BatchStarted { batch, at } if executing && self.is(batch, BatchState::Pending) => {
+                self.batches[batch].state = BatchState::Executing;
+                self.batches[batch].started_at = Some(at);
+            }
+            Event::BatchFinished { batch, at, output } if executing && self.is(batch, BatchState::Executing) => {
+                self.batches[batch].output = Some(output);
+                self.batches[batch].ended_at = Some(at);
+            }
+            Event::Completed { at } if executing && self.batches.iter().all(|batch| batch.output.is_some()) => {
+                self.end(State::Completed, BatchState::Completed, at);
+            }
+            Event::Failed { at, batch, fault } if executing => {
+                let blamed = batch.or_else(|| self.batches.iter().position(|batch| batch.output.is_none()));
+                if let Some(blamed) = blamed.and_then(|blamed| self.batches.get_mut(blamed)) {
+                    blamed.message = fault.message.chars().take(MESSAGE_CHARACTERS).collect();
+                }
+                self.fault = Some(fault);
+                self.end(State::Aborted, BatchState::Aborted, at);
+            }
+            Event::Cancelled { at } if !self.state.is_terminal() => {
+                self.end(State::Cancelled, BatchState::Cancelled, at);
+            }
+            event => return Err(Illegal { state: self.state, event: format!("{event:?}") }),
+        }
+        Ok(())
+    }
+
+    /// Everything that a client may download.
+    pub fn published(&self) -> impl Iterator<Item = (&Batch, &ResultFile)> {
+        let outputs = self.batches.iter().filter(|_| self.state.is_terminal());
+        outputs.flat_map(|batch| batch.output.iter().flat_map(move |output| output.files.iter().map(move |file| (batch, file))))
+    }
+
+    /// Where the current attempt's files are kept; nothing else is.
+    pub fn attempt_prefix(&self) -> String {
+        format!("{}/{}", self.id, self.attempt)
+    }
+
+    fn is(&self, batch: usize, state: BatchState) -> bool {
+        self.batches.get(batch).is_some_and(|batch| batch.state == state && batch.output.is_none())
+    }
+
+    fn restart(&mut self, state: State) {
+        self.state = state;
+        self.snapshot = None;
+        for batch in &mut self.batches {
+            *batch = Batch::pending(batch.id);
+        }
+    }
+
+    /// Finished batches are completed, whatever became of the job; the others end as `unfinished`.
+    fn end(&mut self, state: State, unfinished: BatchState, at: Timestamp) {
+        self.state = state;
+        self.ended_at = Some(at);
+        for batch in &mut self.batches {
+            batch.state = if batch.output.is_some() { BatchState::Completed } else { unfinished };
+        }
+    }
+}
+
+impl Batch {
+    fn pending(id: BatchId) -> Batch {
+        Batch {
+            id,
+            state: BatchState::Pending,
+            message: String::new(),
+            started_at: None,
+            ended_at: None,
+            output: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

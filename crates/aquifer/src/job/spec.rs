@@ -1,0 +1,112 @@
+//! What a job was asked to do, in our words: everything optional decided, everything wrong refused.
+
+use serde::{Deserialize, Serialize};
+
+/// Stored with the job, as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    pub name: Option<String>,
+    /// As it was received, `1.1`.
+    pub protocol_version: String,
+    pub format: Format,
+    pub encryption: Encryption,
+    pub partner: Option<String>,
+    pub project: Option<String>,
+    /// Headers are API names, not labels.
+    pub api_names: bool,
+    /// Datetimes in UTC, not in the tenant's zone.
+    pub utc: bool,
+    /// The session's last queries too. Means nothing in a stateless job, but is said back.
+    pub use_last_queries: bool,
+    pub null_replacement: Option<String>,
+    pub notify_url: Option<String>,
+    /// Whether the request named its source of data; there is one only, so all that is left to do is to say it back.
+    pub names_source: bool,
+    pub queries: Vec<Query>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Query {
+    pub name: Option<String>,
+    pub text: String,
+    pub language: Language,
+    /// The whole part of a WSDL version, 137.
+    pub api_version: u16,
+    pub deleted: Option<Deleted>,
+    pub convert_to_currencies: Option<String>,
+}
+
+/// An extra first column that says whether a row is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    pub column: String,
+    pub flag: Flag,
+    /// Deleted rows in a stateless job too.
+    pub force_export: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    Csv,
+    Gzip,
+    Zip,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    None,
+    Pgp,
+}
+
+/// How a deleted flag is spelled: `true` and `false`, or `1` and `0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flag {
+    Boolean,
+    Numeric,
+}
+
+impl From<Flag> for engine::Flag {
+    fn from(flag: Flag) -> engine::Flag {
+        match flag {
+            Flag::Boolean => engine::Flag::Boolean,
+            Flag::Numeric => engine::Flag::Numeric,
+        }
+    }
+}
+
+/// What a query is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    Zoql,
+    Export,
+}
+
+impl From<Language> for zoql::Language {
+    fn from(language: Language) -> zoql::Language {
+        match language {
+            Language::Zoql => zoql::Language::Zoql,
+            Language::Export => zoql::Language::Export,
+        }
+    }
+}
+
+/// Which session a stateful job belongs to; partner and project compare exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionKey {
+    pub partner: String,
+    pub project: String,
+}
+
+impl Spec {
+    /// A job is stateful from protocol version 1.1 on, if it names both partner and project; otherwise stateless,
+    /// silently.
+    pub fn session(&self) -> Option<SessionKey> {
+        let stateful = self.protocol_version.parse::<f64>().is_ok_and(|version| version >= 1.1);
+        let (Some(partner), Some(project), true) = (&self.partner, &self.project, stateful) else { return None };
+        Some(SessionKey { partner: partner.clone(), project: project.clone() })
+    }
+}

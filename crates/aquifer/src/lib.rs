@@ -1,0 +1,10 @@
+//! The service: the wire protocol, jobs, their store, the runner, result files, HTTP, and the command line.
+//!
+//! ```text
+//! http -> aqua (wire) -> job (pure) -> store <- runner -> engine, export -> results
+//! ```
+//!
+//! [`app`] puts them together. Only [`aqua`] knows wire words and quirks; only [`clock`] reads the time; [`job`] knows
+//! neither HTTP nor databases; [`store`] never decides what a transition means, [`job`] does.
+
+pub mod cli;

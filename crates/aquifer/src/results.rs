@@ -1,0 +1,118 @@
+//! Result files: where their bytes are, how they are opened, and what is swept.
+//!
+//! A file is written under its job's current attempt (`{job}/{attempt}/{file}.csv`) and means nothing until the store
+//! names it; whatever the store does not name is swept. So a runner may die at any moment.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, stream::BoxStream};
+use object_store::{GetOptions, GetRange, ObjectStore};
+
+use crate::{
+    job::{FileId, Job, JobId},
+    store::{Kept, PublishedFile, Store},
+};
+
+#[derive(Debug, Clone)]
+pub struct Results {
+    files: Arc<dyn ObjectStore>,
+    dir: PathBuf,
+}
+
+impl Results {
+    /// Keeps the files in a folder, made if it is not there.
+    pub fn folder(dir: PathBuf) -> anyhow::Result<Results> {
+        Ok(Results { files: Arc::new(export::destination::folder(&dir)?), dir })
+    }
+
+    /// The key of a new file of the job's current attempt.
+    pub fn path(job: &Job, file: FileId) -> String {
+        format!("{}/{file}.csv", job.attempt_prefix())
+    }
+
+    /// Where to write it. To be called on the runtime.
+    pub fn destination(&self, path: &str) -> export::Destination {
+        export::Destination::new(self.files.clone(), path.into(), tokio::runtime::Handle::current())
+    }
+
+    /// The bytes of a file, or of a range of it, as a stream: memory stays flat, however long it is.
+    pub async fn open(
+        &self,
+        file: &PublishedFile,
+        range: Option<std::ops::Range<u64>>,
+    ) -> object_store::Result<BoxStream<'static, object_store::Result<Bytes>>> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        Ok(self.files.get_opts(&file.path.as_str().into(), options).await?.into_stream().boxed())
+    }
+
+    /// Deletes what the store does not name: what dead runners left, cancelled jobs, purged files.
+    ///
+    /// The folder is listed first and the store asked then, so a file that is published meanwhile is found to be named.
+    pub async fn sweep(&self, store: &dyn Store) -> anyhow::Result<()> {
+        for (name, path) in entries(&self.dir)? {
+            match name.parse() {
+                Ok(job) => self.sweep_job(store, job).await?,
+                Err(_) => tracing::warn!(path = %path.display(), "this is not ours, and is left where it is"),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for one job.
+    pub async fn sweep_job(&self, store: &dyn Store, job: JobId) -> anyhow::Result<()> {
+        let dir = self.dir.join(job.to_string());
+        let found = leaves(&dir)?;
+        let kept = store.kept(job).await?;
+        for path in found {
+            if !self.is_kept(&path, &kept) {
+                delete(&path)?;
+                tracing::debug!(path = %path.display(), "swept");
+            }
+        }
+        if kept.attempt.is_some() {
+            return Ok(());
+        }
+        // Only empty folders let themselves be removed.
+        for (_, attempt) in entries(&dir)? {
+            let _ = std::fs::remove_dir(attempt);
+        }
+        let _ = std::fs::remove_dir(dir);
+        Ok(())
+    }
+
+    fn is_kept(&self, path: &Path, kept: &Kept) -> bool {
+        let Ok(key) = path.strip_prefix(&self.dir) else { return true };
+        let being_written = kept.attempt.as_ref().is_some_and(|attempt| key.starts_with(attempt));
+        being_written || kept.files.iter().any(|file| key == Path::new(file))
+    }
+}
+
+/// The files two levels below a job's folder, unfinished uploads among them.
+fn leaves(job: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut leaves = Vec::new();
+    for (_, attempt) in entries(job)? {
+        leaves.extend(entries(&attempt)?.into_iter().map(|(_, path)| path));
+    }
+    Ok(leaves)
+}
+
+/// Names and paths in a folder; none if it is gone.
+fn entries(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    entries.map(|entry| entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))).collect()
+}
+
+fn delete(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,154 @@
+//! What must survive: jobs and their leases, published files, clients and tokens, refusals.
+//!
+//! A [`Store`] keeps and finds; what a transition means is decided in [`crate::job`]. Each call is one transaction. Every
+//! implementation must pass the behaviours listed in `conformance`.
+
+#[cfg(test)]
+mod conformance;
+pub mod sqlite;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::job::{self, Event, FileId, Job, JobId, SessionKey};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no such job")]
+    NoSuchJob,
+    #[error("as many jobs as allowed are submitted or executing")]
+    TooManyJobs,
+    /// Whoever asked no longer holds the job, and must not touch it.
+    #[error("the job's lease is held by another runner, or by none")]
+    LeaseLost,
+    #[error(transparent)]
+    Illegal(#[from] job::Illegal),
+    #[error("the store was made by a newer Aquifer: its layout is {found}, this one knows {known}")]
+    Newer { found: u32, known: u32 },
+    #[error("the store cannot be used: {0}")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A runner's right to a job, for a while. Only who knows the token may change the job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub token: LeaseToken,
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseToken(pub String);
+
+/// A result file that may be downloaded, or could until it was purged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishedFile {
+    pub id: FileId,
+    pub job: JobId,
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: String,
+    pub format: job::Format,
+    pub published_at: Timestamp,
+    pub purged_at: Option<Timestamp>,
+}
+
+/// Who may use the server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Client {
+    /// A UUID: there are client libraries that refuse another form.
+    pub id: String,
+    pub tenant: String,
+    pub name: String,
+    /// As [`crate::secret::hash`] makes it.
+    pub secret_hash: String,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// An access token that lives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// As [`crate::secret::token_key`] makes it.
+    pub key: String,
+    pub client: String,
+    pub expires_at: Timestamp,
+}
+
+/// A submit that was refused: kept for whoever is asked why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    pub tenant: String,
+    pub client: String,
+    pub at: Timestamp,
+    pub code: String,
+    pub message: String,
+}
+
+/// How long things are kept after their end.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    pub files: SignedDuration,
+    pub jobs: SignedDuration,
+    pub refusals: SignedDuration,
+}
+
+/// What a sweep must leave where it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Kept {
+    /// The prefix of the attempt that is writing now.
+    pub attempt: Option<String>,
+    /// The paths of published files.
+    pub files: Vec<String>,
+}
+
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Stores a new job. When this returns, it is on disk. [`Error::TooManyJobs`] if `most` jobs of its tenant and mode
+    /// are submitted or executing already.
+    async fn insert(&self, job: &Job, most: u32) -> Result<()>;
+
+    async fn job(&self, tenant: &str, id: JobId) -> Result<Option<Job>>;
+
+    /// The newest completed job of a session.
+    async fn last_completed(&self, tenant: &str, session: &SessionKey) -> Result<Option<Job>>;
+
+    /// Takes up the oldest job that waits, or whose runner has let its lease run out. One that has been taken up
+    /// `max_attempts` times is aborted instead, and the next is looked at.
+    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32) -> Result<Option<Job>>;
+
+    /// Prolongs a lease. [`Error::LeaseLost`] if the job was cancelled or taken by another meanwhile.
+    async fn renew(&self, id: JobId, lease: &Lease) -> Result<()>;
+
+    /// Changes a job; a runner does so by its lease, a client (who can only cancel) without. With the job's end its
+    /// results are published and its lease is gone.
+    async fn apply(&self, id: JobId, lease: Option<&LeaseToken>, event: Event) -> Result<Job>;
+
+    /// Declares every lease run out. Only for who knows that no runner is alive.
+    async fn drop_leases(&self) -> Result<()>;
+
+    async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
+
+    async fn kept(&self, job: JobId) -> Result<Kept>;
+
+    /// Purges what has been kept long enough. The bytes of purged files are then no longer [`Kept`].
+    async fn expire(&self, now: Timestamp, retention: Retention) -> Result<()>;
+
+    async fn add_client(&self, client: &Client) -> Result<()>;
+
+    async fn client(&self, id: &str) -> Result<Option<Client>>;
+
+    /// Oldest first.
+    async fn clients(&self) -> Result<Vec<Client>>;
+
+    /// Ends a client and its tokens. False if there is no such client, or it has been revoked before.
+    async fn revoke_client(&self, id: &str, now: Timestamp) -> Result<bool>;
+
+    async fn add_token(&self, token: &Token) -> Result<()>;
+
+    /// The client of a token that lives, unless the client has been revoked.
+    async fn client_of_token(&self, key: &str, now: Timestamp) -> Result<Option<Client>>;
+
+    async fn add_refusal(&self, refusal: &Refusal) -> Result<()>;
+}

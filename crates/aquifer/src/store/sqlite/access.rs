@@ -1,0 +1,79 @@
+//! Clients, tokens, refusals.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
+
+use super::{Client, Refusal, Result, Token, value::At};
+
+pub fn add_client(tx: &Transaction<'_>, client: &Client) -> Result<()> {
+    tx.execute(
+        "INSERT INTO clients (id, tenant, name, secret_hash, created_at)
+         VALUES (:id, :tenant, :name, :secret_hash, :created_at)",
+        named_params! {
+            ":id": client.id,
+            ":tenant": client.tenant,
+            ":name": client.name,
+            ":secret_hash": client.secret_hash,
+            ":created_at": At(client.created_at),
+        },
+    )?;
+    Ok(())
+}
+
+pub fn client(tx: &Transaction<'_>, id: &str) -> Result<Option<Client>> {
+    Ok(tx.prepare_cached("SELECT * FROM clients WHERE id = ?")?.query_row([id], client_of).optional()?)
+}
+
+pub fn clients(tx: &Transaction<'_>) -> Result<Vec<Client>> {
+    let mut clients = tx.prepare("SELECT * FROM clients ORDER BY created_at, id")?;
+    Ok(clients.query_map([], client_of)?.collect::<Result<_, _>>()?)
+}
+
+pub fn revoke_client(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<bool> {
+    tx.execute("DELETE FROM tokens WHERE client = ?", [id])?;
+    let revoked = tx.execute(
+        "UPDATE clients SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL",
+        named_params! { ":now": At(now), ":id": id },
+    )?;
+    Ok(revoked > 0)
+}
+
+pub fn add_token(tx: &Transaction<'_>, token: &Token) -> Result<()> {
+    tx.execute(
+        "INSERT INTO tokens (key, client, expires_at) VALUES (:key, :client, :expires_at)",
+        named_params! { ":key": token.key, ":client": token.client, ":expires_at": At(token.expires_at) },
+    )?;
+    Ok(())
+}
+
+pub fn client_of_token(tx: &Transaction<'_>, key: &str, now: Timestamp) -> Result<Option<Client>> {
+    let sql = "SELECT c.* FROM tokens t JOIN clients c ON c.id = t.client
+                WHERE t.key = :key AND t.expires_at > :now AND c.revoked_at IS NULL";
+    let client = tx.prepare_cached(sql)?.query_row(named_params! { ":key": key, ":now": At(now) }, client_of);
+    Ok(client.optional()?)
+}
+
+pub fn add_refusal(tx: &Transaction<'_>, refusal: &Refusal) -> Result<()> {
+    tx.execute(
+        "INSERT INTO refusals (tenant, client, at, code, message) VALUES (:tenant, :client, :at, :code, :message)",
+        named_params! {
+            ":tenant": refusal.tenant,
+            ":client": refusal.client,
+            ":at": At(refusal.at),
+            ":code": refusal.code,
+            ":message": refusal.message,
+        },
+    )?;
+    Ok(())
+}
+
+fn client_of(row: &Row<'_>) -> rusqlite::Result<Client> {
+    Ok(Client {
+        id: row.get("id")?,
+        tenant: row.get("tenant")?,
+        name: row.get("name")?,
+        secret_hash: row.get("secret_hash")?,
+        created_at: row.get::<_, At>("created_at")?.0,
+        revoked_at: row.get::<_, Option<At>>("revoked_at")?.map(|at| at.0),
+    })
+}

@@ -1,0 +1,211 @@
+//! The store of a single node: one SQLite file.
+//!
+//! One connection writes, one reads; both work off the async threads. `synchronous = FULL`: what a call has answered is
+//! on disk, since a job that was accepted must outlive a power cut.
+
+mod access;
+mod jobs;
+mod retention;
+mod value;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{Client, Error, Kept, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention, Store, Token};
+use crate::job::{Event, FileId, Job, JobId, SessionKey};
+
+/// Layouts in the order they came; `PRAGMA user_version` says how many a file has.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_jobs.sql")];
+
+/// Other processes write too (`aquifer client create` beside a server), never for long.
+const BUSY: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    writer: Arc<Mutex<Connection>>,
+    reader: Arc<Mutex<Connection>>,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        Error::Database(Box::new(error))
+    }
+}
+
+impl Sqlite {
+    pub fn open(path: &Path) -> Result<Sqlite> {
+        let mut writer = Connection::open(path)?;
+        writer.busy_timeout(BUSY)?;
+        writer.pragma_update(None, "journal_mode", "wal")?;
+        writer.pragma_update(None, "synchronous", "full")?;
+        writer.pragma_update(None, "foreign_keys", true)?;
+        migrate(&mut writer)?;
+        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        reader.busy_timeout(BUSY)?;
+        Ok(Sqlite { writer: Arc::new(Mutex::new(writer)), reader: Arc::new(Mutex::new(reader)) })
+    }
+
+    /// Runs one transaction; what it did is kept only if it returns `Ok`.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        on(&self.writer, move |connection| {
+            // Immediate: a transaction that reads first and writes later must not find that another came between.
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        on(&self.reader, move |connection| work(&connection.transaction()?)).await
+    }
+}
+
+async fn on<T: Send + 'static>(
+    connection: &Arc<Mutex<Connection>>,
+    work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let connection = connection.clone();
+    let work = move || {
+        // A panic rolled its transaction back; the connection is as good as before.
+        work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::Database(Box::new(error))))
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = MIGRATIONS.len() as u32;
+    if found > known {
+        return Err(Error::Newer { found, known });
+    }
+    for migration in &MIGRATIONS[found as usize..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    Ok(transaction.commit()?)
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn insert(&self, job: &Job, most: u32) -> Result<()> {
+        let job = job.clone();
+        self.write(move |tx| jobs::insert(tx, &job, most)).await
+    }
+
+    async fn job(&self, tenant: &str, id: JobId) -> Result<Option<Job>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| Ok(jobs::find(tx, id)?.filter(|job| job.tenant == tenant))).await
+    }
+
+    async fn last_completed(&self, tenant: &str, session: &SessionKey) -> Result<Option<Job>> {
+        let (tenant, session) = (tenant.to_owned(), session.clone());
+        self.read(move |tx| jobs::last_completed(tx, &tenant, &session)).await
+    }
+
+    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32) -> Result<Option<Job>> {
+        let lease = lease.clone();
+        self.write(move |tx| jobs::take(tx, &lease, now, max_attempts)).await
+    }
+
+    async fn renew(&self, id: JobId, lease: &Lease) -> Result<()> {
+        let lease = lease.clone();
+        self.write(move |tx| jobs::renew(tx, id, &lease)).await
+    }
+
+    async fn apply(&self, id: JobId, lease: Option<&LeaseToken>, event: Event) -> Result<Job> {
+        let lease = lease.cloned();
+        self.write(move |tx| jobs::apply(tx, id, lease.as_ref(), event)).await
+    }
+
+    async fn drop_leases(&self) -> Result<()> {
+        self.write(jobs::drop_leases).await
+    }
+
+    async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| jobs::file(tx, &tenant, id)).await
+    }
+
+    async fn kept(&self, job: JobId) -> Result<Kept> {
+        self.read(move |tx| retention::kept(tx, job)).await
+    }
+
+    async fn expire(&self, now: Timestamp, retention: Retention) -> Result<()> {
+        self.write(move |tx| retention::expire(tx, now, retention)).await
+    }
+
+    async fn add_client(&self, client: &Client) -> Result<()> {
+        let client = client.clone();
+        self.write(move |tx| access::add_client(tx, &client)).await
+    }
+
+    async fn client(&self, id: &str) -> Result<Option<Client>> {
+        let id = id.to_owned();
+        self.read(move |tx| access::client(tx, &id)).await
+    }
+
+    async fn clients(&self) -> Result<Vec<Client>> {
+        self.read(access::clients).await
+    }
+
+    async fn revoke_client(&self, id: &str, now: Timestamp) -> Result<bool> {
+        let id = id.to_owned();
+        self.write(move |tx| access::revoke_client(tx, &id, now)).await
+    }
+
+    async fn add_token(&self, token: &Token) -> Result<()> {
+        let token = token.clone();
+        self.write(move |tx| access::add_token(tx, &token)).await
+    }
+
+    async fn client_of_token(&self, key: &str, now: Timestamp) -> Result<Option<Client>> {
+        let key = key.to_owned();
+        self.read(move |tx| access::client_of_token(tx, &key, now)).await
+    }
+
+    async fn add_refusal(&self, refusal: &Refusal) -> Result<()> {
+        let refusal = refusal.clone();
+        self.write(move |tx| access::add_refusal(tx, &refusal)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance;
+
+    #[tokio::test]
+    async fn keeps_to_the_list_of_behaviours() {
+        conformance::check(|| async {
+            let dir = tempfile::tempdir().unwrap();
+            let store = Sqlite::open(&dir.path().join("store.sqlite")).unwrap();
+            (Arc::new(store) as Arc<dyn Store>, dir)
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_store_of_a_newer_layout_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.sqlite");
+        Sqlite::open(&path).unwrap();
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Sqlite::open(&path), Err(Error::Newer { found: 99, .. })));
+    }
+}

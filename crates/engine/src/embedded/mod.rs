@@ -1,0 +1,131 @@
+//! The embedded source: one SQLite file per tenant, a table per object, real columns per field.
+//!
+//! Every load has a number. A row remembers the load that last changed it and the one that deleted it, so a position in
+//! the history is a load number, and what changed since is a range of an index. Readers see the last committed load;
+//! loaders wait for each other and never for readers.
+
+mod connection;
+pub(crate) mod functions;
+mod load;
+mod reader;
+mod schema;
+mod snapshot;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use zoql::Catalog;
+
+pub use load::{Change, Deleter, Load, RowWriter};
+
+use crate::{Error, Result, Snapshot, Source};
+
+/// Where snapshots take their instant from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Data in one SQLite file.
+pub struct Embedded {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    configured: Arc<Catalog>,
+    clock: Clock,
+    /// How many readers share the work of one query.
+    readers: usize,
+    /// Connections nobody uses: opening one reads the whole schema, which takes longer than a small query.
+    idle: Mutex<Vec<Connection>>,
+    /// The catalog with the custom fields of the data, by their number: fields are added, never removed.
+    extended: Mutex<(i64, Arc<Catalog>)>,
+}
+
+impl Embedded {
+    /// Opens the data in a file, making it if there is none, and brings its tables up to the catalog.
+    pub fn open(path: &Path, catalog: Arc<Catalog>, clock: Clock) -> Result<Embedded> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        }
+        let mut connection = connection::loader(path)?;
+        connection::check_layout(&connection, path)?;
+        schema::bring_up_to(&mut connection, &catalog)?;
+        let readers = thread::available_parallelism().map_or(1, usize::from);
+        let shared = Shared {
+            path: path.to_owned(),
+            extended: Mutex::new((0, Arc::clone(&catalog))),
+            configured: catalog,
+            clock,
+            readers,
+            idle: Mutex::default(),
+        };
+        Ok(Embedded { shared: Arc::new(shared) })
+    }
+
+    /// The same data with another number of readers per snapshot; the answers are the same.
+    pub fn with_readers(self, readers: usize) -> Embedded {
+        let Shared { path, configured, clock, extended, .. } = &*self.shared;
+        let extended = extended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let shared = Shared {
+            path: path.clone(),
+            configured: Arc::clone(configured),
+            clock: Arc::clone(clock),
+            readers: readers.max(1),
+            idle: Mutex::default(),
+            extended: Mutex::new(extended),
+        };
+        Embedded { shared: Arc::new(shared) }
+    }
+
+    /// Starts a load at an instant: one transaction over any number of objects. Waits while another load runs.
+    pub fn begin_load(&self, at: Timestamp) -> Result<Load> {
+        Load::begin(&self.shared, at)
+    }
+
+    /// Whether no load was ever committed.
+    pub fn is_empty(&self) -> Result<bool> {
+        let connection = self.shared.take_connection()?;
+        let empty = connection.query_row("SELECT NOT EXISTS (SELECT * FROM _load)", [], |row| row.get(0))?;
+        self.shared.give_back([connection]);
+        Ok(empty)
+    }
+}
+
+impl Source for Embedded {
+    fn catalog(&self) -> Result<Arc<Catalog>> {
+        let connection = self.shared.take_connection()?;
+        let catalog = self.shared.catalog(&connection)?;
+        self.shared.give_back([connection]);
+        Ok(catalog)
+    }
+
+    fn begin(&self) -> Result<Arc<dyn Snapshot>> {
+        Ok(Arc::new(snapshot::Embedded::begin(&self.shared)?))
+    }
+}
+
+impl Shared {
+    fn take_connection(&self) -> Result<Connection> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| connection::reader(&self.path), Ok)
+    }
+
+    fn give_back(&self, connections: impl IntoIterator<Item = Connection>) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(connections);
+    }
+
+    /// The configured catalog and the custom fields that a connection sees.
+    fn catalog(&self, connection: &Connection) -> Result<Arc<Catalog>> {
+        let known: i64 = connection.query_row("SELECT count(*) FROM _field WHERE custom", [], |row| row.get(0))?;
+        let mut extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner);
+        if extended.0 != known {
+            *extended = (known, Arc::new(schema::with_custom_fields(connection, &self.configured)?));
+        }
+        Ok(Arc::clone(&extended.1))
+    }
+}

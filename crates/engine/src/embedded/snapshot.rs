@@ -1,0 +1,181 @@
+//! One consistent view, readable by several threads.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    mem,
+};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use zoql::{Catalog, bound};
+
+use super::{Shared, reader};
+use crate::{
+    Part, Position, Result, Rows, Snapshot,
+    error::{Error, Kind},
+    source::Which,
+    sql,
+};
+
+/// Rows per part: enough to make the start of a statement cheap, few enough that parts waiting for their turn are small.
+const PART_ROWS: i64 = 10_000;
+
+/// How many steps of SQLite's machine may pass before a running statement looks whether it was cancelled: some
+/// microseconds.
+const STEPS: i32 = 10_000;
+
+pub(super) struct Embedded {
+    view: Arc<View>,
+    catalog: Arc<Catalog>,
+    position: Position,
+    taken_at: Timestamp,
+}
+
+/// The read transactions of a snapshot.
+pub(super) struct View {
+    shared: Arc<Shared>,
+    free: Mutex<Vec<Connection>>,
+    returned: Condvar,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Embedded {
+    /// Opens a read transaction for each reader and makes sure that all of them see the same: transactions that were
+    /// begun before a load was committed are begun again.
+    pub(super) fn begin(shared: &Arc<Shared>) -> Result<Embedded> {
+        let mut connections = Vec::with_capacity(shared.readers);
+        while connections.len() < shared.readers {
+            let connection = shared.take_connection()?;
+            connection.execute_batch("BEGIN")?;
+            connections.push((last_load(&connection)?, connection));
+        }
+        let newest = |connections: &[(i64, Connection)]| connections.iter().map(|(load, _)| *load).max().unwrap_or(0);
+        while connections.iter().any(|(load, _)| *load < newest(&connections)) {
+            let target = newest(&connections);
+            for (load, connection) in connections.iter_mut().filter(|(load, _)| *load < target) {
+                connection.execute_batch("ROLLBACK; BEGIN")?;
+                *load = last_load(connection)?;
+            }
+        }
+
+        let position = Position(newest(&connections).to_string());
+        let catalog = shared.catalog(&connections[0].1)?;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        for (_, connection) in &mut connections {
+            let cancelled = Arc::clone(&cancelled);
+            connection.progress_handler(STEPS, Some(move || cancelled.load(Ordering::Relaxed)))?;
+        }
+        let view = View {
+            shared: Arc::clone(shared),
+            free: Mutex::new(connections.into_iter().map(|(_, connection)| connection).collect()),
+            returned: Condvar::new(),
+            cancelled,
+        };
+        Ok(Embedded { view: Arc::new(view), catalog, position, taken_at: (shared.clock)() })
+    }
+}
+
+fn last_load(connection: &Connection) -> Result<i64> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(load), 0) FROM _load")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+impl Snapshot for Embedded {
+    fn position(&self) -> &Position {
+        &self.position
+    }
+
+    fn taken_at(&self) -> Timestamp {
+        self.taken_at
+    }
+
+    fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    fn parts(&self, query: &bound::Query, rows: &Rows) -> Result<Vec<Box<dyn Part>>> {
+        let since = match &rows.which {
+            Which::Changed { since, .. } => load_number(since)?,
+            Which::Live | Which::LiveAndDeleted => 0,
+        };
+        // Changes are found through an index, in one go.
+        let ranged = !sql::is_one_part(query) && !matches!(rows.which, Which::Changed { .. });
+        let scope = sql::Scope { which: &rows.which, since, ranged, flagged: rows.flag.is_some() };
+        let statement = sql::select(&self.catalog, query, self.taken_at, &scope);
+        let plan = Arc::new(reader::Plan::new(statement, query, rows.flag));
+        let part = |range| -> Box<dyn Part> {
+            Box::new(reader::Reader { view: Arc::clone(&self.view), plan: Arc::clone(&plan), range })
+        };
+        if !ranged {
+            return Ok(vec![part(None)]);
+        }
+        let object = &self.catalog.object(query.base).name;
+        let (first, last) = self.view.with_connection(|connection| row_range(connection, object))?;
+        let starts = (first..=last).step_by(PART_ROWS as usize);
+        Ok(starts.map(|start| part(Some((start, start.saturating_add(PART_ROWS - 1))))).collect())
+    }
+
+    fn cancel(&self) {
+        self.view.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The numbers of the first and last row of a table; an empty range for an empty one.
+fn row_range(connection: &Connection, object: &str) -> Result<(i64, i64)> {
+    let statement = sql::row_range(object);
+    Ok(connection.query_row(&statement, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+fn load_number(position: &Position) -> Result<i64> {
+    let number = position.0.parse();
+    number.map_err(|_| Error::new(Kind::Input, format!("{position:?} is no position of embedded data")))
+}
+
+impl View {
+    /// Runs something in the view, on a connection of its own; waits while all are in use.
+    pub(super) fn with_connection<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = loop {
+            match free.pop() {
+                Some(connection) => break connection,
+                None => free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(free);
+        let borrowed = Borrowed { view: self, connection: Some(connection) };
+        match &borrowed.connection {
+            Some(connection) => work(connection),
+            None => Err(Error::new(Kind::Internal, "a borrowed connection is gone")),
+        }
+    }
+}
+
+/// Gives a connection back, whatever happens to the work.
+struct Borrowed<'a> {
+    view: &'a View,
+    connection: Option<Connection>,
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        let mut free = self.view.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.connection.take());
+        self.view.returned.notify_one();
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let connections = mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
+        // One that cannot be reset is closed instead.
+        let reset = |mut connection: Connection| -> rusqlite::Result<Connection> {
+            connection.progress_handler(0, None::<fn() -> bool>)?;
+            connection.execute_batch("ROLLBACK")?;
+            Ok(connection)
+        };
+        self.shared.give_back(connections.into_iter().filter_map(|connection| reset(connection).ok()));
+    }
+}

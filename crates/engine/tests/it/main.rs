@@ -1,0 +1,6 @@
+//! The engine through its public door.
+
+mod loading;
+mod slt;
+mod snapshots;
+mod support;

@@ -1,0 +1,162 @@
+//! Rows as CSV: RFC 4180 with LF, UTF-8, quotes only where they are needed.
+//!
+//! [`Encoder`] appends to one buffer that its owner takes away from time to time. Nothing is allocated per cell, and a
+//! text that needs no quotes is one copy after one scan.
+
+mod datetime;
+mod text;
+
+use jiff::tz::TimeZone;
+
+use crate::cell::{Cell, CellSink, Stopped};
+use datetime::DatetimeWriter;
+use text::Texts;
+
+/// How the cells of a file are written; one for the whole file.
+#[derive(Debug, Clone, Default)]
+pub struct Style {
+    /// Stands where a value is null. Quoted like any text, never guarded.
+    pub null_replacement: String,
+    pub datetimes: DatetimeStyle,
+    /// Writes an empty text as `""`, so that it differs from a null.
+    pub distinguish_empty: bool,
+    /// Puts an apostrophe before a text that a spreadsheet would read as a formula. Changes data.
+    pub injection_guard: bool,
+}
+
+/// How a datetime is written: `2026-02-28T05:07:32-0800`.
+#[derive(Debug, Clone)]
+pub struct DatetimeStyle {
+    pub zone: TimeZone,
+    /// `-08:00`, as API versions up to 68 have it.
+    pub colon_in_offset: bool,
+    /// Writes an instant that is midnight in America/Los_Angeles as the date there: API versions up to 68.
+    pub date_at_midnight_los_angeles: bool,
+}
+
+impl Default for DatetimeStyle {
+    /// As `dateTimeUtc: true` asks for.
+    fn default() -> DatetimeStyle {
+        DatetimeStyle { zone: TimeZone::UTC, colon_in_offset: false, date_at_midnight_los_angeles: false }
+    }
+}
+
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in the header line.
+    pub header: String,
+    /// Written as `******`, whatever the value; a null stays a null.
+    pub masked: bool,
+}
+
+const MASK: &[u8] = b"******";
+
+/// Turns cells into lines. Takes any cell without fail: as a [`CellSink`] it never stops.
+pub struct Encoder {
+    out: Vec<u8>,
+    /// The cell that comes next, counted from 0.
+    column: usize,
+    width: usize,
+    /// By column; empty if no column is masked.
+    masked: Vec<bool>,
+    null: Vec<u8>,
+    texts: Texts,
+    datetimes: DatetimeWriter,
+    /// See [`Encoder::end_lonely_row`].
+    lonely: bool,
+    /// Kept only for a lonely column.
+    row_start: usize,
+}
+
+impl Encoder {
+    pub fn new(columns: &[Column], style: &Style) -> Encoder {
+        let mut texts = Texts::new(style);
+        let mut null = Vec::new();
+        if !style.null_replacement.is_empty() {
+            texts.write_unguarded(&style.null_replacement, &mut null);
+        }
+        Encoder {
+            out: Vec::new(),
+            column: 0,
+            width: columns.len(),
+            masked: match columns.iter().any(|column| column.masked) {
+                true => columns.iter().map(|column| column.masked).collect(),
+                false => Vec::new(),
+            },
+            null,
+            texts,
+            datetimes: DatetimeWriter::new(&style.datetimes),
+            lonely: columns.len() == 1 && !style.distinguish_empty,
+            row_start: 0,
+        }
+    }
+
+    /// Writes the header line.
+    pub fn header(&mut self, columns: &[Column]) {
+        for (at, column) in columns.iter().enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            self.texts.write_unguarded(&column.header, &mut self.out);
+        }
+        self.out.push(b'\n');
+        self.row_start = self.out.len();
+    }
+
+    /// The bytes written so far and not yet taken.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Hands over what is written and goes on in `next`, which is emptied. To be called between rows.
+    pub fn take(&mut self, mut next: Vec<u8>) -> Vec<u8> {
+        debug_assert_eq!(self.column, 0, "taken in the middle of a row");
+        next.clear();
+        self.row_start = 0;
+        std::mem::replace(&mut self.out, next)
+    }
+
+    /// Most readers of CSV skip an empty line, and the row with it. So in a file of one column an empty cell is written
+    /// `""`. Where that would mean an empty text (`distinguish_empty`) the line stays empty.
+    fn end_lonely_row(&mut self) {
+        if self.out.len() == self.row_start {
+            self.out.extend_from_slice(b"\"\"");
+        }
+        self.row_start = self.out.len() + 1;
+    }
+}
+
+impl CellSink for Encoder {
+    #[inline]
+    fn cell(&mut self, cell: Cell<'_>) {
+        let out = &mut self.out;
+        if self.column > 0 {
+            out.push(b',');
+        }
+        let masked = self.masked.get(self.column).is_some_and(|masked| *masked);
+        self.column += 1;
+        match cell {
+            Cell::Null => out.extend_from_slice(&self.null),
+            _ if masked => out.extend_from_slice(MASK),
+            Cell::Text(text) => self.texts.write(text, out),
+            Cell::Integer(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+            Cell::Decimal(text) => out.extend_from_slice(text.as_bytes()),
+            Cell::Boolean(true) => out.extend_from_slice(b"true"),
+            Cell::Boolean(false) => out.extend_from_slice(b"false"),
+            Cell::Date(date) => out.extend_from_slice(date.as_bytes()),
+            Cell::Datetime(at) => self.datetimes.write(at, out),
+        }
+    }
+
+    #[inline]
+    fn end_row(&mut self) -> Result<(), Stopped> {
+        debug_assert_eq!(self.column, self.width, "a row has as many cells as the file has columns");
+        self.column = 0;
+        if self.lonely {
+            self.end_lonely_row();
+        }
+        self.out.push(b'\n');
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Where a finished file goes: one object of an object store, seen only when it is complete.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutPayloadMut, Result, WriteMultipart};
+use tokio::runtime::Handle;
+
+/// S3 wants parts of at least 5 MiB and at most 10,000 of them: enough for 78 GiB.
+const CHUNK: usize = 8 << 20;
+
+/// What is shorter is copied together: many short pieces would hold more memory than they fill.
+const WORTH_KEEPING: usize = 64 << 10;
+
+/// Chunks on their way at a time.
+const CONCURRENCY: usize = 3;
+
+/// How often a wait for the store looks up whether it is still wanted.
+const LOOK_UP: Duration = Duration::from_millis(5);
+
+/// Opens a folder, created if need be, as a store whose complete objects survive a power loss.
+///
+/// An upload goes into a file of its own beside the final one, `name#1`; completing it syncs the file, renames it and
+/// syncs the folder.
+pub fn folder(path: &std::path::Path) -> Result<LocalFileSystem> {
+    std::fs::create_dir_all(path).map_err(|source| Error::Generic { store: "folder", source: Box::new(source) })?;
+    Ok(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))
+}
+
+/// One object to be written.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    handle: Handle,
+}
+
+impl Destination {
+    /// `handle` is a multi-thread runtime's, with time enabled: uploads go on while nobody waits for them.
+    pub fn new(store: Arc<dyn ObjectStore>, path: Path, handle: Handle) -> Destination {
+        Destination { store, path, handle }
+    }
+
+    pub(crate) fn begin(&self) -> Upload {
+        Upload { to: self.clone(), state: State::Small(PutPayloadMut::new()) }
+    }
+}
+
+/// An object being written. Nothing of it can be seen before [`Upload::finish`]; dropping it instead aborts it.
+///
+/// Its methods block, so they belong on plain threads.
+pub(crate) struct Upload {
+    to: Destination,
+    state: State,
+}
+
+enum State {
+    /// Less than one chunk so far. If that is all, one request stores it.
+    Small(PutPayloadMut),
+    Large(WriteMultipart),
+    /// Finished or aborted.
+    Over,
+}
+
+/// Why an upload did not take what it was given.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The caller asked to stop while the store was busy.
+    Stopped,
+    Storage(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Storage(error)
+    }
+}
+
+impl Upload {
+    /// Takes bytes, without copying them unless they are few. Blocks while too many chunks are on their way.
+    pub(crate) fn put(&mut self, bytes: Bytes, stopped: impl Fn() -> bool) -> std::result::Result<(), Refused> {
+        match &mut self.state {
+            State::Small(payload) if payload.content_length() + bytes.len() < CHUNK => {
+                match bytes.len() < WORTH_KEEPING {
+                    true => payload.extend_from_slice(&bytes),
+                    false => payload.push(bytes),
+                }
+                Ok(())
+            }
+            _ => {
+                let handle = self.to.handle.clone();
+                handle.block_on(unless(stopped, self.put_large(bytes)))
+            }
+        }
+    }
+
+    async fn put_large(&mut self, bytes: Bytes) -> Result<()> {
+        if let State::Small(payload) = &mut self.state {
+            let payload = std::mem::take(payload);
+            let upload = self.to.store.put_multipart(&self.to.path).await?;
+            let mut large = WriteMultipart::new_with_chunk_size(upload, CHUNK);
+            payload.freeze().into_iter().for_each(|bytes| large.put(bytes));
+            self.state = State::Large(large);
+        }
+        if let State::Large(large) = &mut self.state {
+            large.wait_for_capacity(CONCURRENCY).await?;
+            match bytes.len() < WORTH_KEEPING {
+                true => large.write(&bytes),
+                false => large.put(bytes),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the object visible, whole. Can be stopped until the last chunk is on its way; then, and when it fails,
+    /// the upload is aborted.
+    pub(crate) fn finish(mut self, stopped: impl Fn() -> bool) -> std::result::Result<(), Refused> {
+        let to = self.to.clone();
+        let ready = match &mut self.state {
+            _ if stopped() => Err(Refused::Stopped),
+            State::Large(large) => to.handle.block_on(unless(stopped, large.wait_for_capacity(1))),
+            State::Small(_) | State::Over => Ok(()),
+        };
+        if let Err(refused) = ready {
+            self.abort();
+            return Err(refused);
+        }
+        let stored = to.handle.block_on(async {
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::Small(payload) => to.store.put(&to.path, payload.into()).await.map(drop),
+                // Aborts itself if it fails.
+                State::Large(large) => large.finish().await.map(drop),
+                State::Over => Ok(()),
+            }
+        });
+        Ok(stored?)
+    }
+
+    /// Removes what was uploaded. What cannot be removed is garbage to sweep: it is not visible as an object.
+    pub(crate) fn abort(mut self) {
+        if let State::Large(large) = std::mem::replace(&mut self.state, State::Over) {
+            let _ = self.to.handle.block_on(large.abort());
+        }
+    }
+}
+
+impl Drop for Upload {
+    /// Aborts in the background, since a drop may happen where nothing may block.
+    fn drop(&mut self) {
+        if let State::Large(large) = std::mem::replace(&mut self.state, State::Over) {
+            self.to.handle.spawn(large.abort());
+        }
+    }
+}
+
+/// Waits for the work, or until it is not wanted any more. Flags ring no bell, so somebody has to look.
+async fn unless<T>(
+    stopped: impl Fn() -> bool,
+    work: impl Future<Output = Result<T>>,
+) -> std::result::Result<T, Refused> {
+    let stop = async {
+        while !stopped() {
+            tokio::time::sleep(LOOK_UP).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Ok(done?),
+        () = stop => Err(Refused::Stopped),
+    }
+}

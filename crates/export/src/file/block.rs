@@ -1,0 +1,56 @@
+//! Encoded rows on their way from a worker to the store, in buffers that are used again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A worker hands over its buffer when it holds this much: little enough to stay in a core's cache until digested.
+pub(super) const BLOCK: usize = 256 << 10;
+
+/// Room for the row that takes a buffer past [`BLOCK`].
+const CAPACITY: usize = BLOCK + (16 << 10);
+
+pub(super) struct Block {
+    pub(super) bytes: Buffer,
+    pub(super) rows: u64,
+}
+
+/// Bytes whose memory goes back to its pool when nobody needs them any more.
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    pool: Pool,
+}
+
+/// Buffers not in use. How many there are is bounded by what may be on its way at a time.
+#[derive(Clone, Default)]
+pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Pool {
+    /// An empty buffer, for an encoder to fill.
+    pub(super) fn take(&self) -> Vec<u8> {
+        self.free().pop().unwrap_or_else(|| Vec::with_capacity(CAPACITY))
+    }
+
+    pub(super) fn buffer(&self, bytes: Vec<u8>) -> Buffer {
+        Buffer { bytes, pool: self.clone() }
+    }
+
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        // A huge row must not keep its memory for ever, nor a tiny buffer make others grow.
+        if (CAPACITY..=2 * CAPACITY).contains(&bytes.capacity()) {
+            bytes.clear();
+            self.pool.free().push(bytes);
+        }
+    }
+}

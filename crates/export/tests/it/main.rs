@@ -1,0 +1,6 @@
+mod cancel;
+mod files;
+mod rows;
+mod storage;
+mod support;
+mod zones;
