@@ -62,3 +62,10 @@ pub fn main() -> ExitCode {
         ExitCode::FAILURE
     })
 }
+
+/// Prints one line of JSON for machines.
+#[expect(clippy::print_stdout, reason = "this is what standard output is for")]
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(value)?);
+    Ok(())
+}

@@ -7,4 +7,16 @@
 //! [`app`] puts them together. Only [`aqua`] knows wire words and quirks; only [`clock`] reads the time; [`job`] knows
 //! neither HTTP nor databases; [`store`] never decides what a transition means, [`job`] does.
 
+pub mod access;
+pub mod app;
+pub mod aqua;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod http;
+pub mod job;
+pub mod results;
+pub mod runner;
+pub mod secret;
+pub mod store;
 pub mod cli;

@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "-", ".", "abc", "1,000", "1.2.3", "1e", "e5", "٣", "NaN", "0x10", " 1", "--1", "1e99999999999"] {
+        for text in
+            ["", "-", ".", "abc", "1,000", "1.2.3", "1e", "e5", "٣", "NaN", "0x10", " 1", "--1", "1e99999999999"]
+        {
             assert_eq!(canonical(text), Err(Invalid::NotANumber), "{text}");
         }
         for text in ["999999999999999999999999999999999999999", "1e38", "1e-39"] {

@@ -59,7 +59,10 @@ pub enum Which {
     /// Live rows, and deleted ones as far back as they are kept, with their last values.
     LiveAndDeleted,
     /// What changed after `since`. With `deleted`, rows deleted after it too, unless they were also created after it.
-    Changed { since: Position, deleted: bool },
+    Changed {
+        since: Position,
+        deleted: bool,
+    },
 }
 
 /// How a deleted flag is spelled.

@@ -9,7 +9,7 @@ mod literal;
 mod names;
 mod select;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 
@@ -37,6 +37,7 @@ pub(crate) fn bind(
         joins: Vec::new(),
         tables: HashMap::new(),
         groups: None,
+        aliases: HashSet::new(),
         diagnostics,
     };
     let columns = binder.columns(&query.select);
@@ -59,8 +60,14 @@ pub(crate) fn bind(
         group_by,
         having,
         order_by,
-        limit: query.limit.map(|limit| bound::Limit { offset: limit.offset, count: limit.count }),
+        limit: query.limit.map(limit),
     })
+}
+
+/// No table has more rows, and no database counts further.
+fn limit(limit: ast::Limit) -> bound::Limit {
+    let most = i64::MAX as u64;
+    bound::Limit { offset: limit.offset.min(most), count: limit.count.min(most) }
 }
 
 struct Binder<'a, 'd> {
@@ -74,6 +81,8 @@ struct Binder<'a, 'd> {
     tables: HashMap<JoinId, TableId>,
     /// The keys, if rows are grouped: what else stands in having and order by must be aggregated.
     groups: Option<Vec<bound::Expr>>,
+    /// Of the columns, as written.
+    aliases: HashSet<String>,
     diagnostics: &'d mut Diagnostics,
 }
 

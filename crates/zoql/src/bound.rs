@@ -237,6 +237,7 @@ pub struct Sort {
     pub descending: bool,
 }
 
+/// Neither is more than `i64::MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     pub offset: u64,

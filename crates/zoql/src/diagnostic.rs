@@ -23,6 +23,11 @@ impl Diagnostic {
         Diagnostic { code, message: message.into(), span, note: None, help: None }
     }
 
+    /// What the original refuses without need.
+    pub(crate) fn not_in_strict(span: Span, message: impl Into<String>) -> Self {
+        Diagnostic::new(Code::NotInStrict, span, message).note("`compat = \"extended\"` accepts it")
+    }
+
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
@@ -58,7 +63,7 @@ impl Diagnostic {
         let number = text[..start].matches('\n').count() + 1;
         let column = text[line_start..start].chars().count();
         let length = text[start..end.min(line_end)].chars().count();
-        let (line, carets) = Excerpt::of(&text[line_start..line_end], column, length).lines();
+        let (line, carets) = excerpt(&text[line_start..line_end], column, length);
         let gutter = " ".repeat(number.to_string().len());
 
         let mut out = format!("error[{}]: {}\n", self.code, self.message);
@@ -74,36 +79,19 @@ impl Diagnostic {
     }
 }
 
-/// So much of a line as fits beside the place that matters: queries of programs are one long line.
-struct Excerpt {
-    text: String,
-    /// Counted in characters of `text`.
-    column: usize,
-    length: usize,
-}
-
-impl Excerpt {
+/// So much of a line as fits beside the place that matters, and the carets for below: queries of programs are one long
+/// line. `column` and `length` are characters.
+fn excerpt(line: &str, column: usize, length: usize) -> (String, String) {
     const WIDTH: usize = 100;
-    /// How much stands before the place in a cut line.
     const BEFORE: usize = 30;
-
-    fn of(line: &str, column: usize, length: usize) -> Excerpt {
-        let total = line.chars().count();
-        let skip = if total <= Self::WIDTH { 0 } else { column.saturating_sub(Self::BEFORE) };
-        let mut text: String = line.chars().skip(skip).take(Self::WIDTH).map(one_column).collect();
-        if skip > 0 {
-            text.insert(0, '…');
-        }
-        if skip + Self::WIDTH < total {
-            text.push('…');
-        }
-        let column = column - skip + usize::from(skip > 0);
-        Excerpt { text, column, length: length.clamp(1, Self::WIDTH - Self::BEFORE) }
-    }
-
-    fn lines(&self) -> (&str, String) {
-        (self.text.trim_end(), " ".repeat(self.column) + &"^".repeat(self.length))
-    }
+    let total = line.chars().count();
+    let skipped = if total <= WIDTH { 0 } else { column.saturating_sub(BEFORE) };
+    let start = if skipped > 0 { "…" } else { "" };
+    let end = if skipped + WIDTH < total { "…" } else { "" };
+    let middle: String = line.chars().skip(skipped).take(WIDTH).map(one_column).collect();
+    let blank = column - skipped + start.chars().count();
+    let carets = length.clamp(1, WIDTH - BEFORE);
+    (format!("{start}{}{end}", middle.trim_end()), " ".repeat(blank) + &"^".repeat(carets))
 }
 
 /// Tabs and the like would move what stands below.

@@ -98,6 +98,14 @@ impl<'a> Lexer<'a, '_> {
             ('(', _) => (Kind::Open, 1),
             (')', _) => (Kind::Close, 1),
             (';', _) => (Kind::Semicolon, 1),
+            ('&', _) => {
+                self.unexpected(first);
+                return Some(Kind::Word("and"));
+            }
+            ('|', _) => {
+                self.unexpected(first);
+                return Some(Kind::Word("or"));
+            }
             _ => {
                 self.unexpected(first);
                 return None;
@@ -142,7 +150,7 @@ impl<'a> Lexer<'a, '_> {
         if self.compat == Compat::Strict {
             let span = Span::new(self.at, self.at + 2);
             let message = "`<>` is not an operator of the original";
-            self.diagnostics.push(Diagnostic::new(Code::NotInStrict, span, message).help("write `!=`"));
+            self.diagnostics.push(Diagnostic::not_in_strict(span, message).help("write `!=`"));
         }
     }
 
@@ -201,7 +209,7 @@ impl<'a> Lexer<'a, '_> {
                     if escapes && self.compat == Compat::Strict {
                         let span = Span::new(self.at - 1, self.at + 1);
                         let message = "A doubled quote is not an escape in ZOQL";
-                        self.diagnostics.push(Diagnostic::new(Code::NotInStrict, span, message).help("write `\\'`"));
+                        self.diagnostics.push(Diagnostic::not_in_strict(span, message).help("write `\\'`"));
                     }
                     self.at += 1;
                     value.push(quote);

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use jiff::{
+    Timestamp,
     civil::{Date, DateTime, Time},
     tz::{self, Offset, TimeZone},
 };
@@ -110,7 +111,9 @@ fn read_absolute(scan: &mut Scan<'_>, zone: Option<TimeZone>, default: &TimeZone
         Some(time) => {
             let zone = zone.unwrap_or_else(|| default.clone());
             let written_in = offset.unwrap_or_else(|| zone.clone());
-            let instant = DateTime::from_parts(date, time).to_zoned(written_in).ok()?.timestamp();
+            // `9999-12-31T23:59:59` means for ever, and the last instants of that year cannot be counted.
+            let zoned = DateTime::from_parts(date, time).to_zoned(written_in);
+            let instant = zoned.map_or(Timestamp::MAX, |zoned| zoned.timestamp());
             Some(Moment { anchor: Anchor::Instant(instant), shift: None, zone })
         }
     }

@@ -93,7 +93,6 @@ pub enum Body {
 const UNAUTHENTICATED: u32 = 90_000_011;
 const MALFORMED: u32 = 50_000_090;
 const NOT_FOUND: u32 = 50_000_040;
-const INTERNAL: u32 = 50_000_060;
 
 /// The text of an error that is ours, whatever it was: it is in the log.
 const INTERNAL_TEXT: &str = "Internal Server Error.";

@@ -1,10 +1,106 @@
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::{
+    access,
+    clock::{self, Clock as _},
+    config::DataArgs,
+};
+
+/// Make, list and revoke the clients that may use the server
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make a client, and show its id and secret: the secret this once only
+    Create {
+        /// What to call it
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show all clients
+    List {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// End a client and its tokens
+    Revoke {
+        /// The client's id
+        id: String,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+struct Common {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        Ok(ExitCode::SUCCESS)
+        match self.action {
+            Action::Create { name, common } => create(&name, &common),
+            Action::List { common } => list(&common),
+            Action::Revoke { id, data } => revoke(&id, &data),
+        }
     }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+fn create(name: &str, common: &Common) -> anyhow::Result<ExitCode> {
+    let store = common.data.config()?.open_store()?;
+    let credentials = wait(access::create_client(&*store, name, clock::System.now()))??;
+    if common.json {
+        super::print_json(&credentials)?;
+    } else {
+        println!("client id      {}", credentials.client_id);
+        println!("client secret  {}", credentials.client_secret);
+        eprintln!("Keep the secret: it cannot be shown again.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+fn list(common: &Common) -> anyhow::Result<ExitCode> {
+    let store = common.data.config()?.open_store()?;
+    for client in wait(store.clients())?? {
+        if common.json {
+            let line = json!({
+                "client_id": client.id,
+                "name": client.name,
+                "created_at": client.created_at.to_string(),
+                "revoked_at": client.revoked_at.map(|at| at.to_string()),
+            });
+            super::print_json(&line)?;
+        } else {
+            let revoked = client.revoked_at.map(|at| format!("  revoked {at:.0}")).unwrap_or_default();
+            println!("{}  {:.0}  {}{revoked}", client.id, client.created_at, client.name);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(id: &str, data: &DataArgs) -> anyhow::Result<ExitCode> {
+    let store = data.config()?.open_store()?;
+    let revoked = wait(store.revoke_client(id, clock::System.now()))??;
+    anyhow::ensure!(revoked, "there is no client {id}, or it has been revoked before");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The store is async for the server's sake; a command has nothing else to do.
+fn wait<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("cannot start the runtime")?;
+    Ok(runtime.block_on(work))
 }

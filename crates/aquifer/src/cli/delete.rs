@@ -1,10 +1,37 @@
-use std::process::ExitCode;
+//! `aquifer delete`
 
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use engine::load::{self, Input};
+
+use super::load::describe;
+use crate::{
+    clock::{Clock, System},
+    config::DataArgs,
+};
+
+/// Delete rows from the data by their Ids
+///
+/// Deleted rows leave every answer but those that ask for deleted records; increments say that they are gone.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The object to delete from
+    object: String,
+    /// A CSV with an Id column, or a bare list of Ids, one a line; - is standard input
+    file: PathBuf,
+    #[command(flatten)]
+    data: DataArgs,
+}
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        let clock = Arc::new(System);
+        let source = self.data.config()?.open_source(clock.clone())?;
+        let counts = load::delete(&source, &Input { object: self.object.clone(), path: self.file }, clock.now())?;
+        eprintln!("{}: {}", self.object, describe(&counts));
+        if counts.unchanged > 0 {
+            eprintln!("unchanged are the Ids that no live row has");
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,10 +1,65 @@
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode, sync::Arc};
 
+use anyhow::Context as _;
+use tokio::signal;
+use tracing_subscriber::EnvFilter;
+
+use crate::{app::App, clock, config::DataArgs};
+
+/// Serve AQuA over the loaded data
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Address and port to listen on; port 0 lets the system choose [default: 127.0.0.1:8400]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        Ok(ExitCode::SUCCESS)
+        let mut config = self.data.config()?;
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        log_to_stderr();
+        runtime()?.block_on(async {
+            let dir = config.data.dir.clone();
+            let running = App::start(config, Arc::new(clock::System)).await?;
+            eprintln!("Aquifer serves {} at {}", dir.display(), running.url);
+            asked_to_stop().await?;
+            eprintln!("stopping; once more stops at once");
+            tokio::select! {
+                () = running.stop() => Ok(ExitCode::SUCCESS),
+                asked = asked_to_stop() => asked.map(|()| ExitCode::FAILURE),
+            }
+        })
     }
+}
+
+/// The runtime of a server.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// Logs go to standard error: `info` and above of ours, `RUST_LOG` says otherwise.
+pub fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,aquifer=info,engine=info"));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn asked_to_stop() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    signal::ctrl_c().await?;
+    Ok(())
 }

@@ -56,6 +56,10 @@ impl Window {
         Window { from, to: load_instant(load) }
     }
 
+    pub fn is_first(&self) -> bool {
+        self.from == Timestamp::MIN
+    }
+
     pub fn contains(&self, instant: Timestamp) -> bool {
         self.from <= instant && instant < self.to
     }

@@ -3,7 +3,7 @@
 //!
 //! Everything happens on the account's bill dates, so months are numbers: `0` is the account's first bill.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     World,
@@ -40,7 +40,6 @@ pub struct Version {
     /// The first month it holds.
     pub effective: u32,
     pub term_start: u32,
-    pub quantity: Quantity,
     pub plans: Vec<RatePlan>,
 }
 
@@ -66,6 +65,8 @@ pub struct RatePlan {
 #[derive(Debug)]
 pub struct RatePlanCharge {
     pub stamp: Stamp,
+    /// Among all charges of the account, in all versions.
+    pub ordinal: u32,
     pub charge: &'static Charge,
     /// `C-00000123`; the same in every version.
     pub number: String,
@@ -74,6 +75,8 @@ pub struct RatePlanCharge {
     pub segment_start: u32,
     pub quantity: Option<Quantity>,
     pub mrr: Money,
+    /// The first day that no invoice has billed yet.
+    pub charged_through: Option<Date>,
 }
 
 /// Enough for the three years and the nights.
@@ -100,9 +103,11 @@ impl Subscription {
     /// None if it has not begun.
     fn draw(world: &World, profile: &Profile, mut random: Random, ordinal: u32, start: u32) -> Option<Subscription> {
         let plan = random.weighted(PLANS, |plan| plan.share);
-        let appetite = 100 + random.below(if random.percent(20) { 9_000 } else { 1_500 });
+        let most_use = if random.percent(20) { 9_000 } else { 1_500 };
+        let appetite = 100 + random.below(most_use);
+        let most_seats = if random.percent(15) { 250 } else { 25 };
         let mut state = State {
-            quantity: Quantity::whole(1 + i64::from(random.below(if random.percent(15) { 250 } else { 25 }))),
+            quantity: Quantity::whole(1 + i64::from(random.below(most_seats))),
             segment: 1,
             segment_start: start,
             term_start: start,
@@ -118,6 +123,7 @@ impl Subscription {
             state.apply(&mut random, month, change);
             versions.push(state.version(profile, plan, ordinal, versions.len() as u32, month, change, created, start));
         }
+        retire_old(&mut versions);
         let name = format!("A-S{:08}", profile.number * 4 + ordinal);
         (!versions.is_empty()).then_some(Subscription { ordinal, name, plan, start, appetite, versions })
     }
@@ -143,11 +149,21 @@ impl Subscription {
     }
 }
 
+/// A version and its charges change once more when the next version takes over.
+fn retire_old(versions: &mut [Version]) {
+    for newer in 1..versions.len() {
+        let at = versions[newer].stamp.created;
+        let older = &mut versions[newer - 1];
+        older.stamp.touch(at);
+        older.plans.iter_mut().flat_map(|plan| &mut plan.charges).for_each(|charge| charge.stamp.touch(at));
+    }
+}
+
 /// What happens to a subscription, by month, from its creation to its end or the horizon.
 fn history(random: &mut Random, plan: &Plan, start: u32) -> Vec<(u32, Change)> {
     let mut events = vec![(start, Change::Created)];
     let periods = HORIZON / plan.period;
-    let mut sometime = |random: &mut Random, first: u32| start + plan.period * (first + random.below(periods));
+    let sometime = |random: &mut Random, first: u32| start + plan.period * (first + random.below(periods));
     if random.percent(45) {
         events.push((sometime(random, 1), Change::Quantity));
         events.push((sometime(random, 2), Change::Quantity));
@@ -221,35 +237,40 @@ impl State {
         created: Timestamp,
         start: u32,
     ) -> Version {
-        let discount = self.discount.then(products::discount);
-        let plans = [Some((plan, start)), discount.map(|plan| (plan, start)), self.add_on.map(|month| (products::support(), month))];
+        let discount = self.discount.then(|| (products::discount(), start));
+        let add_on = self.add_on.map(|month| (products::support(), month));
+        let plans = [Some((plan, start)), discount, add_on];
         let ordinal = subscription * VERSIONS + position;
         let rate_plan = |slot: u32, plan: &'static Plan, since: u32| {
             let ordinal = ordinal * RATE_PLANS + slot;
-            let charges = plan.charges.iter().map(|charge| RatePlanCharge {
-                stamp: Stamp::new(Object::RatePlanCharge, created, profile.number, ordinal * CHARGES + charge.number),
-                charge,
-                number: format!("C-{:08}", ((profile.number * 4 + subscription) * RATE_PLANS + slot) * CHARGES + charge.number),
-                segment: if charge.model == Model::PerUnit { self.segment } else { 1 },
-                segment_start: if charge.model == Model::PerUnit { self.segment_start } else { since },
-                quantity: charge_quantity(charge, self.quantity),
-                mrr: if change == Change::Cancelled { Money::ZERO } else { mrr(charge, plan, self.quantity, profile.country.currency) },
+            let first_number = ((profile.number * 4 + subscription) * RATE_PLANS + slot) * CHARGES;
+            let charges = plan.charges.iter().map(|charge| {
+                let ordinal = ordinal * CHARGES + charge.number;
+                let by_seat = charge.model == Model::PerUnit;
+                let mrr = mrr(charge, plan, self.quantity, profile.country.currency);
+                RatePlanCharge {
+                    stamp: Stamp::new(Object::RatePlanCharge, created, profile.number, ordinal),
+                    ordinal,
+                    charge,
+                    number: format!("C-{:08}", first_number + charge.number),
+                    segment: if by_seat { self.segment } else { 1 },
+                    segment_start: if by_seat { self.segment_start } else { since },
+                    quantity: charge_quantity(charge, self.quantity),
+                    mrr: if change == Change::Cancelled { Money::ZERO } else { mrr },
+                    charged_through: None,
+                }
             });
-            RatePlan {
-                stamp: Stamp::new(Object::RatePlan, created, profile.number, ordinal),
-                plan,
-                since,
-                charges: charges.collect(),
-            }
+            let stamp = Stamp::new(Object::RatePlan, created, profile.number, ordinal);
+            RatePlan { stamp, plan, since, charges: charges.collect() }
         };
+        let plans = plans.into_iter().zip(0..).filter_map(|(plan, slot)| plan.map(|(plan, since)| rate_plan(slot, plan, since)));
         Version {
             number: position + 1,
             stamp: Stamp::new(Object::Subscription, created, profile.number, ordinal),
             change,
             effective,
             term_start: self.term_start,
-            quantity: self.quantity,
-            plans: plans.into_iter().zip(0..).filter_map(|(plan, slot)| plan.map(|(plan, since)| rate_plan(slot, plan, since))).collect(),
+            plans: plans.collect(),
         }
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     World,
     billing::{self, Invoice},
+    calendar::days_after,
     contract::{RatePlan, RatePlanCharge, Subscription, Version},
     profile::Profile,
     settlement::{self, Settlement},
@@ -52,13 +53,23 @@ impl Customer {
         if profile.stamp.created >= world.as_of {
             return None;
         }
-        let mut gone = remove_contact(world, &mut profile);
-        let subscriptions = Subscription::draw_all(world, &profile);
-        let mut usage = draw_usage(world, &profile, &subscriptions, &mut gone);
+        let mut gone = remove_contacts(world, &mut profile);
+        let mut subscriptions = Subscription::draw_all(world, &profile);
+        let places = subscriptions.iter().enumerate();
+        let mut usage: Vec<Usage> = places.flat_map(|(place, each)| usage::draw(world, &profile, place, each)).collect();
         let mut invoices = billing::bill(world, &profile, &subscriptions, &mut usage);
+        note_billing(&mut subscriptions, &invoices);
         let settlement = settlement::settle(world, &profile, &mut invoices);
         invoices.iter_mut().for_each(Invoice::spread_balance);
+        let stamp = account_stamp(&profile, &subscriptions, &invoices, &settlement);
 
+        if let Some(twice) = usage::duplicate(world, &profile, &usage) {
+            if twice.removed < world.as_of {
+                gone.push(Gone { object: Object::Usage, id: twice.usage.stamp.id, at: twice.removed });
+            } else {
+                usage.push(twice.usage);
+            }
+        }
         if let Some((mut draft, removed)) = billing::draft(world, &profile, &subscriptions) {
             if removed < world.as_of {
                 gone.extend(billing::gone_with(&draft, removed));
@@ -67,8 +78,15 @@ impl Customer {
                 invoices.push(draft);
             }
         }
-        let stamp = account_stamp(&profile, &subscriptions, &invoices, &settlement);
         Some(Customer { profile, stamp, subscriptions, usage, invoices, settlement, gone })
+    }
+
+    /// Whether anything of it may have changed from that instant on.
+    pub fn changed_since(&self, from: Timestamp) -> bool {
+        let usage = self.usage.iter().map(|usage| usage.stamp.updated);
+        let drafts = self.invoices.iter().filter(|invoice| invoice.draft).map(|draft| draft.stamp.updated);
+        let gone = self.gone.iter().map(|gone| gone.at);
+        self.stamp.updated >= from || usage.chain(drafts).chain(gone).any(|at| at >= from)
     }
 
     /// Whether the account itself is still there.
@@ -100,7 +118,7 @@ impl Customer {
 }
 
 /// Prospects that came to nothing go with all their contacts; former contacts go alone.
-fn remove_contact(world: &World, profile: &mut Profile) -> Vec<Gone> {
+fn remove_contacts(world: &World, profile: &mut Profile) -> Vec<Gone> {
     let mut gone = Vec::new();
     if let Some(at) = profile.removed.filter(|at| *at < world.as_of && profile.stamp.created < *at) {
         for contact in profile.contacts.drain(..).chain(profile.former_contact.take().map(|former| former.contact)) {
@@ -116,17 +134,16 @@ fn remove_contact(world: &World, profile: &mut Profile) -> Vec<Gone> {
     gone
 }
 
-fn draw_usage(world: &World, profile: &Profile, subscriptions: &[Subscription], gone: &mut Vec<Gone>) -> Vec<Usage> {
-    let each = subscriptions.iter().enumerate();
-    let mut usage: Vec<Usage> = each.flat_map(|(place, each)| usage::draw(world, profile, place, each)).collect();
-    match usage::duplicate(world, profile, &usage) {
-        Some(twice) if twice.removed < world.as_of => {
-            gone.push(Gone { object: Object::Usage, id: twice.usage.stamp.id, at: twice.removed });
+/// Billing moves the date that a charge is billed through.
+fn note_billing(subscriptions: &mut [Subscription], invoices: &[Invoice]) {
+    for invoice in invoices {
+        for item in &invoice.items {
+            let ChargeRef { subscription, version, plan, charge } = item.charge;
+            let charge = &mut subscriptions[subscription].versions[version].plans[plan].charges[charge];
+            charge.charged_through = Some(days_after(item.service_end, 1));
+            charge.stamp.touch(invoice.stamp.created);
         }
-        Some(twice) => usage.push(twice.usage),
-        None => {}
     }
-    usage
 }
 
 fn account_stamp(

@@ -22,7 +22,7 @@ pub struct Product {
 #[derive(Debug)]
 pub struct Plan {
     /// Its place in [`PLANS`].
-    number: u32,
+    pub number: u32,
     /// The place of its product in [`PRODUCTS`].
     product: usize,
     pub name: &'static str,

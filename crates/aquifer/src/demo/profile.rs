@@ -144,7 +144,7 @@ impl Profile {
             auto_pay,
             pays_in_pairs: !auto_pay && random.percent(15),
             batch: 1 + random.below(8),
-            sales_rep: random.pick(&SALES_REPS),
+            sales_rep: *random.pick::<&str>(&SALES_REPS),
         }
     }
 

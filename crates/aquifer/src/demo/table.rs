@@ -5,8 +5,11 @@ use engine::embedded::Load;
 use export::Cell;
 use jiff::Timestamp;
 
+use zoql::catalog::ObjectId;
+
 use super::{
-    calendar::Window,
+    calendar::{START, Window, at},
+    customer::Gone,
     value::{Id, Object, Value},
 };
 
@@ -52,7 +55,7 @@ pub(super) use row;
 impl<'a> Row<'a> {
     pub fn new<const N: usize>(stamp: Stamp, fields: [(&'static str, Value<'a>); N]) -> Row<'a> {
         let mut values = Vec::with_capacity(N + 5);
-        let user = Value::from(Id::new(Object::User, Timestamp::UNIX_EPOCH, 0, (stamp.id.hash() % 4) as u32));
+        let user = Value::from(Id::new(Object::User, at(START, 0), 0, (stamp.id.hash() % 4) as u32));
         values.extend([
             ("Id", Value::from(stamp.id)),
             ("CreatedById", user.clone()),
@@ -69,7 +72,8 @@ impl<'a> Row<'a> {
 pub trait Tables {
     /// Rows that changed within the window of the load.
     fn write<'a>(&mut self, object: Object, rows: impl Iterator<Item = Row<'a>>) -> anyhow::Result<()>;
-    fn delete(&mut self, object: Object, ids: impl Iterator<Item = Id>) -> anyhow::Result<()>;
+    /// Rows that were removed within the window. What went before the first load never came.
+    fn delete(&mut self, object: Object, gone: impl Iterator<Item = Gone>) -> anyhow::Result<()>;
 }
 
 /// The tables of the embedded data, within one load.
@@ -82,6 +86,10 @@ impl<'a> LoadTables<'a> {
     pub fn new(load: &'a mut Load, window: Window) -> Self {
         LoadTables { load, window }
     }
+
+    fn find(&self, object: Object) -> anyhow::Result<ObjectId> {
+        self.load.catalog().find(object.name()).with_context(|| format!("the catalog has no {}", object.name()))
+    }
 }
 
 /// No object of the demo has as many fields.
@@ -93,18 +101,12 @@ impl Tables for LoadTables<'_> {
         let mut rows = rows.filter(|row| window.contains(row.stamp.updated)).peekable();
         let Some(first) = rows.peek() else { return Ok(()) };
 
-        let catalog = self.load.catalog().clone();
-        let object_id = catalog.find(object.name()).with_context(|| format!("no object {}", object.name()))?;
-        let fields = first
-            .values
-            .iter()
-            .map(|(name, _)| {
-                let field = catalog.object(object_id).find_field(name);
-                field.with_context(|| format!("no field {}.{name}", object.name()))
-            })
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let id = self.find(object)?;
+        let described = self.load.catalog().object(id);
+        let field = |name| described.find_field(name).with_context(|| format!("{} has no {name}", object.name()));
+        let fields = first.values.iter().map(|(name, _)| field(name)).collect::<anyhow::Result<Vec<_>>>()?;
 
-        let mut writer = self.load.rows(object_id, &fields)?;
+        let mut writer = self.load.rows(id, &fields)?;
         let mut text = String::new();
         for row in rows {
             text.clear();
@@ -124,17 +126,16 @@ impl Tables for LoadTables<'_> {
         Ok(())
     }
 
-    fn delete(&mut self, object: Object, ids: impl Iterator<Item = Id>) -> anyhow::Result<()> {
-        let mut ids = ids.peekable();
-        if ids.peek().is_none() {
+    fn delete(&mut self, object: Object, gone: impl Iterator<Item = Gone>) -> anyhow::Result<()> {
+        let window = self.window;
+        let mut gone = gone.filter(|gone| window.contains(gone.at)).peekable();
+        if window.is_first() || gone.peek().is_none() {
             return Ok(());
         }
-        let catalog = self.load.catalog().clone();
-        let object_id = catalog.find(object.name()).with_context(|| format!("no object {}", object.name()))?;
-        let id_field = catalog.object(object_id).find_field("Id").context("every object has an Id")?;
-        let mut writer = self.load.rows(object_id, &[id_field])?;
-        for id in ids {
-            writer.delete(&id.to_string())?;
+        let object = self.find(object)?;
+        let mut deleter = self.load.deleter(object)?;
+        for row in gone {
+            deleter.delete(&row.id.to_string())?;
         }
         Ok(())
     }

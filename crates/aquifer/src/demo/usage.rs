@@ -6,12 +6,12 @@ use super::{
     World,
     calendar::{END, at, days_after, seconds_after},
     contract::{Change, Subscription},
-    customer::{ChargeRef, Customer},
+    customer::ChargeRef,
     products::Model,
     profile::Profile,
     random::{Random, Stream},
-    table::{Row, Stamp, row},
-    value::{Id, Object, Quantity},
+    table::Stamp,
+    value::{Fixed, Id, Object, Quantity},
 };
 
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct Duplicate {
 const RECORDS_A_MONTH: u32 = 4;
 /// More months than any account has.
 const MONTHS: u32 = 64;
+/// The ordinal of the record that came twice.
+const DUPLICATE: u32 = MONTHS * 64;
 
 /// All records of a subscription, oldest first.
 pub fn draw(world: &World, profile: &Profile, position: usize, subscription: &Subscription) -> Vec<Usage> {
@@ -74,11 +76,7 @@ fn quantity(subscription: &Subscription, month: u32, share: i64) -> Quantity {
     let growth = 20 + i64::from(month - subscription.start);
     let hundredths = i64::from(subscription.appetite) * growth * share / (20 * i64::from(RECORDS_A_MONTH));
     let measured = subscription.plan.charges.iter().any(|charge| charge.unit == Some("GB"));
-    if measured { quantity_of(hundredths) } else { Quantity::whole(hundredths / 100) }
-}
-
-fn quantity_of(hundredths: i64) -> Quantity {
-    super::value::Fixed(hundredths)
+    if measured { Fixed(hundredths) } else { Quantity::whole(hundredths / 100) }
 }
 
 /// A record of the last week before the nights that came twice, for one metered account in ten.
@@ -88,11 +86,10 @@ pub fn duplicate(world: &World, profile: &Profile, records: &[Usage]) -> Option<
     let removed = at(days_after(END, random.between(0, 6)), 11 * 3600);
     let twice = records.iter().find(|usage| usage.stamp.created >= at(days_after(END, -7), 0))?;
     let created = seconds_after(twice.stamp.created, 240);
-    let alive = mistaken && created < world.as_of && created < removed;
-    let ordinal = MONTHS * RECORDS_A_MONTH * 8;
-    alive.then(|| Duplicate {
+    let chosen = mistaken && created < world.as_of && created < removed;
+    chosen.then(|| Duplicate {
         usage: Usage {
-            stamp: Stamp::new(Object::Usage, created, profile.number, ordinal),
+            stamp: Stamp::new(Object::Usage, created, profile.number, DUPLICATE),
             charge: twice.charge,
             month: twice.month,
             start: twice.start,
@@ -101,27 +98,4 @@ pub fn duplicate(world: &World, profile: &Profile, records: &[Usage]) -> Option<
         },
         removed,
     })
-}
-
-pub fn row<'a>(customer: &'a Customer, usage: &'a Usage) -> Row<'a> {
-    let (subscription, version, _, charge) = customer.charge(usage.charge);
-    let (invoice, number) = usage.invoice.as_ref().map_or((None, None), |(id, number)| (Some(*id), Some(number.as_str())));
-    row!(usage.stamp;
-        AccountId: customer.profile.stamp.id,
-        AccountNumber: customer.profile.account_number(),
-        SubscriptionId: version.stamp.id,
-        SubscriptionNumber: subscription.name.as_str(),
-        ChargeId: charge.stamp.id,
-        ChargeNumber: charge.number.as_str(),
-        InvoiceId: invoice,
-        InvoiceNumber: number,
-        UOM: charge.charge.unit,
-        Quantity: usage.quantity,
-        StartDateTime: usage.start,
-        EndDateTime: seconds_after(usage.start, 86_399),
-        SubmissionDateTime: usage.stamp.created,
-        SourceType: "API",
-        RbeStatus: if invoice.is_some() { "Processed" } else { "Pending" },
-        UniqueKey: usage.stamp.id,
-    )
 }

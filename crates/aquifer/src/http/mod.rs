@@ -45,20 +45,21 @@ pub fn service(app: Arc<App>) -> Service {
         .route("/v1/files/{id}/status", get(download::status))
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::authenticate));
     let open = Router::new().route("/oauth/token", post(token::token)).route("/healthz", get(health));
-    let common = ServiceBuilder::new()
-        .layer(TraceLayer::new_for_http().make_span_with(track::span))
-        .layer(middleware::from_fn(track::track))
-        .layer(middleware::map_response(after_compression))
-        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)))
-        .layer(CatchPanicLayer::custom(respond::panicked))
+    let unpacked = ServiceBuilder::new()
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .map_request(|request: Request<_>| request.map(Body::new));
     let router = guarded
         .merge(open)
         .fallback(|| async { aqua::Error::NoSuchRoute })
         .method_not_allowed_fallback(|| async { aqua::Error::NoSuchMethod })
-        .layer(common)
-        .with_state(app);
+        .with_state(app)
+        // From here on, each stands around the ones before.
+        .layer(unpacked)
+        .layer(CatchPanicLayer::custom(respond::panicked))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)))
+        .layer(middleware::map_response(after_compression))
+        .layer(middleware::from_fn(track::track))
+        .layer(TraceLayer::new_for_http().make_span_with(track::span));
     // Around the router, not inside it: routes are chosen by the plain path.
     MapRequestLayer::new(plain_path as fn(Request) -> Request).layer(router)
 }

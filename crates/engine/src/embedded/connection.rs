@@ -57,8 +57,7 @@ pub(crate) fn loader(path: &Path) -> Result<Connection> {
 }
 
 fn open(path: &Path) -> Result<Connection> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|error| Error::from(error).context(path.display()))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -35,17 +35,14 @@ pub(crate) fn register(connection: &Connection) -> Result<()> {
     connection.create_aggregate_function(DECIMAL_SUM, 1, flags, Sum)?;
     connection.create_aggregate_function(DECIMAL_AVG, 1, flags, Average)?;
     connection.create_scalar_function(LOCAL_DATE, 2, flags, |context| on_date(context, |date| date.to_string()))?;
-    let numbers: [(&str, fn(Date) -> i64); 5] = [
-        (LOCAL_YEAR, |date| date.year().into()),
-        (LOCAL_QUARTER, |date| ((date.month() - 1) / 3 + 1).into()),
-        (LOCAL_MONTH, |date| date.month().into()),
-        (LOCAL_WEEK, week),
-        (LOCAL_WEEK_OF_YEAR, |date| date.iso_week_date().week().into()),
-    ];
-    for (name, number) in numbers {
-        connection.create_scalar_function(name, 2, flags, move |context| on_date(context, number))?;
-    }
-    Ok(())
+    let number = |name, number: fn(Date) -> i64| {
+        connection.create_scalar_function(name, 2, flags, move |context| on_date(context, number))
+    };
+    number(LOCAL_YEAR, |date| date.year().into())?;
+    number(LOCAL_QUARTER, |date| ((date.month() - 1) / 3 + 1).into())?;
+    number(LOCAL_MONTH, |date| date.month().into())?;
+    number(LOCAL_WEEK, week)?;
+    number(LOCAL_WEEK_OF_YEAR, |date| date.iso_week_date().week().into())
 }
 
 /// A zone as the functions take it: its name, or its offset in seconds with a sign.
@@ -144,8 +141,8 @@ impl Aggregate<(BigDecimal, u64), Option<String>> for Average {
     }
 
     fn finalize(&self, _: &mut Context<'_>, state: Option<(BigDecimal, u64)>) -> Result<Option<String>> {
-        Ok(state.filter(|(_, count)| *count > 0).map(|(sum, count)| {
-            text_of(&(sum / BigDecimal::from(count)).with_prec(AVERAGE_DIGITS))
-        }))
+        Ok(state
+            .filter(|(_, count)| *count > 0)
+            .map(|(sum, count)| text_of(&(sum / BigDecimal::from(count)).with_prec(AVERAGE_DIGITS))))
     }
 }

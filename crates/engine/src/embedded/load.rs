@@ -48,10 +48,11 @@ impl Load {
         let connection = connection::loader(&shared.path)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         // Time never goes back in the history of loads, whatever clocks do.
-        let (number, last): (i64, i64) =
-            connection.query_row("SELECT coalesce(max(load), 0) + 1, coalesce(max(at), ?) FROM _load", [i64::MIN], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let (number, last): (i64, i64) = connection.query_row(
+            "SELECT coalesce(max(load), 0) + 1, coalesce(max(at), ?) FROM _load",
+            [i64::MIN],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         let micros = at.as_microsecond().max(last);
         connection.execute("INSERT INTO _load (load, at) VALUES (?, ?)", [number, micros])?;
         let at = Timestamp::from_microsecond(micros).unwrap_or(at);
@@ -90,7 +91,11 @@ impl Load {
         if let Some(at) = upsert.at {
             statement.raw_bind_parameter(at, self.at.as_microsecond())?;
         }
-        let seen = self.whole.contains(&object).then(|| self.connection.prepare(&write::remember_seen())).transpose()?;
+        if !plain {
+            self.connection.execute_batch(&write::forget_last_row())?;
+        }
+        let seen =
+            self.whole.contains(&object).then(|| self.connection.prepare(&write::remember_seen())).transpose()?;
         Ok(RowWriter {
             statement,
             seen,
@@ -99,7 +104,7 @@ impl Load {
             fields: fields.len(),
             id,
             deleted: upsert.deleted,
-            last_row: self.connection.last_insert_rowid(),
+            last_row: write::NO_ROW,
         })
     }
 
@@ -211,7 +216,7 @@ pub struct RowWriter<'load> {
     id: usize,
     /// The statement's parameter for the deleted flag.
     deleted: usize,
-    /// SQLite gives every new row a number, so an update is what leaves the last one as it was.
+    /// The number of the row that was inserted last. SQLite counts up, so an update is what leaves it as it was.
     last_row: i64,
 }
 

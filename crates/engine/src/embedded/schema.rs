@@ -98,9 +98,12 @@ fn has_index(transaction: &Transaction<'_>, name: &str) -> Result<bool> {
 }
 
 fn remember(connection: &Connection, object: &Object, field: &Field) -> Result<()> {
-    connection
-        .prepare_cached("INSERT INTO _field (object, field, type, custom) VALUES (?, ?, ?, ?)")?
-        .execute((&object.name, &field.name, field.field_type.as_str(), field.custom))?;
+    connection.prepare_cached("INSERT INTO _field (object, field, type, custom) VALUES (?, ?, ?, ?)")?.execute((
+        &object.name,
+        &field.name,
+        field.field_type.as_str(),
+        field.custom,
+    ))?;
     Ok(())
 }
 
@@ -119,7 +122,10 @@ pub(super) fn with_custom_fields(connection: &Connection, configured: &Catalog) 
     while let Some(row) = rows.next()? {
         let (object, field, stored): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let field_type = FieldType::ALL.into_iter().find(|known| known.as_str() == stored).ok_or_else(|| {
-            Error::new(Kind::Corrupt, format!("{object}.{field} is stored as {stored}, which this Aquifer does not know"))
+            Error::new(
+                Kind::Corrupt,
+                format!("{object}.{field} is stored as {stored}, which this Aquifer does not know"),
+            )
         })?;
         // An object that the catalog no longer has keeps its data and is not seen.
         if let Some(object) = catalog.find(&object) {

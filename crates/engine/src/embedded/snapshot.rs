@@ -1,11 +1,11 @@
 //! One consistent view, readable by several threads.
 
 use std::{
+    mem,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    mem,
 };
 
 use jiff::Timestamp;

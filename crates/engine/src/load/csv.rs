@@ -20,13 +20,7 @@ pub(super) struct Csv {
 
 impl Csv {
     /// Reads the header line and matches its columns.
-    pub(super) fn open(
-        load: &mut Load,
-        object: ObjectId,
-        source: Source,
-        bytes: Bytes,
-        custom: bool,
-    ) -> Result<Csv> {
+    pub(super) fn open(load: &mut Load, object: ObjectId, source: Source, bytes: Bytes, custom: bool) -> Result<Csv> {
         // Rows of another width are for us to refuse, with their place.
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(bytes);
         let header = reader.headers().map_err(|error| source.fault(1, error))?;
@@ -46,8 +40,6 @@ impl Csv {
             if !self.reader.read_byte_record(&mut self.record).map_err(|error| self.source.fault(line, error))? {
                 break;
             }
-            // Blank lines before a row belong to nobody; the row itself knows where it begins.
-            let line = self.record.position().map_or(line, csv::Position::line);
             match StringRecord::from_byte_record(mem::take(&mut self.record)) {
                 Ok(text) => {
                     self.columns.push(&mut batch, text.len(), |at| &text[at], line, &self.source.zone);

@@ -38,7 +38,7 @@ pub(super) fn has_rows(name: &str) -> bool {
 
 /// A file whose rows come in batches.
 pub(super) enum Rows {
-    Csv(Csv),
+    Csv(Box<Csv>),
     Json(Box<Json>),
 }
 
@@ -50,7 +50,7 @@ pub(super) fn open(load: &mut Load, object: ObjectId, path: &Path, options: &Opt
     match first {
         None => Err(Error::input(format!("{}: the file is empty: not even a header line", path.display()))),
         Some(b'{') => Json::open(load, object, source, bytes, options.custom).map(|json| Rows::Json(Box::new(json))),
-        Some(_) => Csv::open(load, object, source, bytes, options.custom).map(Rows::Csv),
+        Some(_) => Csv::open(load, object, source, bytes, options.custom).map(|csv| Rows::Csv(Box::new(csv))),
     }
 }
 
@@ -123,15 +123,22 @@ impl Columns {
     pub(super) fn new(load: &mut Load, object: ObjectId, names: Vec<String>, custom: bool) -> Result<Option<Columns>> {
         let mut meanings = headers::match_columns(load.catalog(), object, names.iter().map(String::as_str));
         if custom {
-            for (name, meaning) in names.iter().zip(&mut meanings).filter(|(_, meaning)| **meaning == Meaning::Unknown) {
+            for (name, meaning) in names.iter().zip(&mut meanings).filter(|(_, meaning)| **meaning == Meaning::Unknown)
+            {
                 if let Some(name) = headers::custom_name(name) {
                     *meaning = Meaning::Field(load.add_custom_field(object, &name, FieldType::Text)?);
                 }
             }
         }
         let described = load.catalog().object(object);
-        let mut columns =
-            Columns { names: Arc::default(), used: vec![], id: 0, shape: Arc::default(), deleted: None, unmatched: vec![] };
+        let mut columns = Columns {
+            names: Arc::default(),
+            used: vec![],
+            id: 0,
+            shape: Arc::default(),
+            deleted: None,
+            unmatched: vec![],
+        };
         let mut shape = Shape::new();
         for (at, meaning) in meanings.into_iter().enumerate() {
             match meaning {
@@ -153,7 +160,14 @@ impl Columns {
     }
 
     /// Adds a row of `width` values to a batch, or what is wrong with it to the batch's rejected ones.
-    pub(super) fn push<'a>(&self, batch: &mut Batch, width: usize, value: impl Fn(usize) -> &'a str, line: u64, zone: &TimeZone) {
+    pub(super) fn push<'a>(
+        &self,
+        batch: &mut Batch,
+        width: usize,
+        value: impl Fn(usize) -> &'a str,
+        line: u64,
+        zone: &TimeZone,
+    ) {
         let reject = |column: Option<usize>, why: String| Rejected {
             line,
             column: column.map(|at| self.names[at].clone()),

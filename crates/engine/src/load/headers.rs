@@ -101,7 +101,8 @@ impl Names {
         for (field, described) in object.fields() {
             by_label.entry(fold(&described.label)).or_insert(field);
         }
-        let direct = object.joins.iter().filter(|join| join.parent == JoinParent::Base && join.child_field == FieldId(0));
+        let direct =
+            object.joins.iter().filter(|join| join.parent == JoinParent::Base && join.child_field == FieldId(0));
         Names {
             object: [fold(&object.name), fold(&object.label)],
             by_name: object.fields().map(|(field, described)| (fold(&described.name), field)).collect(),
@@ -156,7 +157,8 @@ mod tests {
 
     #[test]
     fn every_form_of_a_name_is_understood() {
-        let forms = ["AccountNumber", "Account.AccountNumber", "account: account number", "account_number", "ACCOUNTNUMBER"];
+        let forms =
+            ["AccountNumber", "Account.AccountNumber", "account: account number", "account_number", "ACCOUNTNUMBER"];
         for form in forms {
             assert_eq!(meanings("Account", &[form]), ["AccountNumber"], "{form}");
         }

@@ -28,15 +28,11 @@ pub(super) struct Json {
 
 impl Json {
     /// Reads the file once for its keys, and matches them; then it is read again for its rows.
-    pub(super) fn open(
-        load: &mut Load,
-        object: ObjectId,
-        source: Source,
-        bytes: Bytes,
-        custom: bool,
-    ) -> Result<Json> {
+    pub(super) fn open(load: &mut Load, object: ObjectId, source: Source, bytes: Bytes, custom: bool) -> Result<Json> {
         if source.path == Path::new("-") {
-            return Err(source.fault(1, "NDJSON is read twice, which standard input cannot be: write it to a file first"));
+            return Err(
+                source.fault(1, "NDJSON is read twice, which standard input cannot be: write it to a file first")
+            );
         }
         let keys = keys(Lines::new(bytes), &source)?;
         let listed = keys.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -60,9 +60,15 @@ pub struct Options {
 #[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
     /// Reading a file: bytes so far, as they lie on the disk, and rows.
-    Reading { path: &'a Path, bytes: u64, rows: u64 },
+    Reading {
+        path: &'a Path,
+        bytes: u64,
+        rows: u64,
+    },
     /// Sorting the indexes of an object.
-    Indexing { object: &'a str },
+    Indexing {
+        object: &'a str,
+    },
     Committing,
 }
 
@@ -211,7 +217,8 @@ fn load_file(
         });
         // A reader that waits for room must learn that nobody makes any.
         drop(batches);
-        let unmatched = reader.join().map_err(|_| Error::new(Kind::Internal, "the thread that reads the file panicked"));
+        let unmatched =
+            reader.join().map_err(|_| Error::new(Kind::Internal, "the thread that reads the file panicked"));
         written.and(unmatched)
     })?;
     if !unmatched.is_empty() {

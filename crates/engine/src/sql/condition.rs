@@ -18,7 +18,9 @@ impl Context<'_> {
             Condition::And(all) => self.chain(all, ExprTrait::and),
             Condition::Or(any) => self.chain(any, ExprTrait::or),
             Condition::Not(inner) => self.condition(inner).not(),
-            Condition::Compare { left, op, right: Operand::Literal(literal) } => self.compare_literal(left, *op, literal),
+            Condition::Compare { left, op, right: Operand::Literal(literal) } => {
+                self.compare_literal(left, *op, literal)
+            }
             Condition::Compare { left, op, right: Operand::Expr(right) } => self.compare_exprs(left, *op, right),
             Condition::IsNull { expr, negated: false } => self.expr(expr).is_null(),
             Condition::IsNull { expr, negated: true } => self.expr(expr).is_not_null(),

@@ -30,13 +30,13 @@ pub(crate) fn create_table(object: &Object) -> String {
     table.col(ColumnDef::new(Alias::new(LOAD)).integer().not_null());
     table.col(ColumnDef::new(Alias::new(CREATED)).integer().not_null());
     for field in &object.fields {
-        table.col(&mut column(field));
+        table.col(column(field));
     }
     table.build(SqliteQueryBuilder)
 }
 
 pub(crate) fn add_column(object: &str, field: &Field) -> String {
-    Table::alter().table(Alias::new(object)).add_column(&mut column(field)).build(SqliteQueryBuilder)
+    Table::alter().table(Alias::new(object)).add_column(column(field)).build(SqliteQueryBuilder)
 }
 
 fn column(field: &Field) -> ColumnDef {

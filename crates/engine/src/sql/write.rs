@@ -47,12 +47,7 @@ pub(crate) fn upsert(object: &Object, fields: &[&str], plain: bool) -> Upsert {
         let updated_date = derived.contains(&UPDATED_DATE).then_some(UPDATED_DATE);
         insert.on_conflict(update(fields, updated_date));
     }
-    Upsert {
-        text: insert.to_string(SqliteQueryBuilder),
-        load,
-        deleted,
-        at: (!derived.is_empty()).then_some(at),
-    }
+    Upsert { text: insert.to_string(SqliteQueryBuilder), load, deleted, at: (!derived.is_empty()).then_some(at) }
 }
 
 fn update(fields: &[&str], updated_date: Option<&'static str>) -> OnConflict {
@@ -99,6 +94,14 @@ pub(crate) fn remember_seen() -> String {
     format!("INSERT OR IGNORE INTO {SEEN} (Id) VALUES (?1)")
 }
 
+/// A number that no row of an object has.
+pub(crate) const NO_ROW: i64 = -1;
+
+/// Makes [`NO_ROW`] the number that SQLite says it inserted last: the one of another table might be the next of this.
+pub(crate) fn forget_last_row() -> String {
+    format!("CREATE TEMP TABLE IF NOT EXISTS _none (row INTEGER PRIMARY KEY); REPLACE INTO _none VALUES ({NO_ROW})")
+}
+
 /// Deletes, in load `?1`, the live rows whose Id was not seen.
 pub(crate) fn delete_unseen(object: &str) -> String {
     let seen = Query::select().column(Alias::new("Id")).from(Alias::new(SEEN)).take();
@@ -116,11 +119,8 @@ fn mark_deleted(object: &str, load: &'static str) -> sea_query::UpdateStatement 
 /// Of several rows with one Id, keeps the one that came last.
 pub(crate) fn drop_duplicates(object: &str) -> String {
     let table = || Alias::new(object);
-    let last = Query::select()
-        .expr(Expr::col(Alias::new(ROW)).max())
-        .from(table())
-        .group_by_col(Alias::new("Id"))
-        .take();
+    let last =
+        Query::select().expr(Expr::col(Alias::new(ROW)).max()).from(table()).group_by_col(Alias::new("Id")).take();
     Query::delete()
         .from_table(table())
         .and_where(Expr::col(Alias::new(ROW)).in_subquery(last).not())

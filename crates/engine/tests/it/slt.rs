@@ -24,7 +24,8 @@ use super::support::{Data, Question, answer, changed, instant};
 #[test]
 fn every_file_answers_as_it_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
-    let mut files: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path()).collect();
     files.sort();
     assert!(!files.is_empty());
     let update = std::env::var_os("UPDATE").is_some();
@@ -80,7 +81,8 @@ fn run_block(block: &str, data: &mut Data, positions: &mut HashMap<String, Posit
         ["load", object, rest @ ..] => {
             let mut options = data.options();
             options.whole = rest == ["whole"];
-            data.load(object, &(body.join("\n") + "\n"), &options).unwrap_or_else(|error| panic!("{directive}: {error}"));
+            data.load(object, &(body.join("\n") + "\n"), &options)
+                .unwrap_or_else(|error| panic!("{directive}: {error}"));
         }
         ["delete", object] => {
             let path = data.file("ids.txt", body.join("\n"));

@@ -1,1 +1,148 @@
+//! Snapshots: one view for all readers, whatever happens meanwhile.
 
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use engine::{Rows, Snapshot, Source, error::Kind};
+use export::{Cell, CellSink, Stopped};
+use zoql::Catalog;
+
+use super::support::{Data, Lines, Question, answer, upsert_accounts};
+
+fn name_all(data: &Data, name: &str) {
+    upsert_accounts(data, (0..50).map(|at| (format!("a{at:04}"), name.to_owned())));
+}
+
+#[test]
+fn an_old_snapshot_stays_as_it_was() {
+    let data = Data::new();
+    name_all(&data, "old");
+    let snapshot = data.source.begin().expect("a snapshot");
+    name_all(&data, "new");
+    let question = Question::new("select Name from Account where Name = 'old'", &data.zone);
+    assert_eq!(answer(&*snapshot, &question, &Rows::LIVE).expect("an answer").len(), 51);
+    assert_eq!(data.query("select Name from Account where Name = 'old'").len(), 1);
+}
+
+#[test]
+fn all_readers_of_a_snapshot_see_one_load_while_loads_are_committed() {
+    let data = Data::new();
+    name_all(&data, "0");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..60 {
+                name_all(&data, &round.to_string());
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let source = data.reopen(Catalog::builtin().clone()).expect("opens").with_readers(4);
+        let question = Question::new("select Name from Account limit 1", &data.zone);
+        while !done.load(Ordering::Relaxed) {
+            let snapshot = source.begin().expect("a snapshot");
+            // Each reader holds its connection until all four have read.
+            let names = Mutex::new(Vec::new());
+            let barrier = std::sync::Barrier::new(4);
+            thread::scope(|readers| {
+                for _ in 0..4 {
+                    readers.spawn(|| {
+                        let compiled = zoql::compile(&question.text, snapshot.catalog(), &question.options);
+                        let query = compiled.expect("compiles").query;
+                        for part in snapshot.parts(&query, &Rows::LIVE).expect("parts") {
+                            let mut sink = Waiting { barrier: &barrier, name: String::new() };
+                            part.read(&mut sink).expect("read");
+                            names.lock().expect("a list").push(sink.name);
+                        }
+                    });
+                }
+            });
+            let names = names.into_inner().expect("a list");
+            assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
+        }
+    });
+}
+
+struct Waiting<'a> {
+    barrier: &'a std::sync::Barrier,
+    name: String,
+}
+
+impl CellSink for Waiting<'_> {
+    fn cell(&mut self, cell: Cell<'_>) {
+        if let Cell::Text(name) = cell {
+            self.name = name.to_owned();
+        }
+    }
+
+    fn end_row(&mut self) -> Result<(), Stopped> {
+        self.barrier.wait();
+        Ok(())
+    }
+}
+
+#[test]
+fn many_parts_put_together_are_the_answer() {
+    let data = Data::new();
+    let ids: Vec<String> = (0..25_000).map(|at| format!("a{at:06}")).collect();
+    upsert_accounts(&data, ids.iter().map(|id| (id.clone(), format!("Name of {id}"))));
+    let snapshot = data.source.begin().expect("a snapshot");
+    let question = Question::new("select Id from Account", &data.zone);
+    let query = zoql::compile(&question.text, snapshot.catalog(), &question.options).expect("compiles").query;
+    let parts = snapshot.parts(&query, &Rows::LIVE).expect("parts");
+    assert_eq!(parts.len(), 3);
+    // Read out of order, put together in order.
+    let mut read: Vec<(usize, Vec<String>)> = Vec::new();
+    for (at, part) in parts.into_iter().enumerate().rev() {
+        let mut sink = Lines { lines: vec![], row: vec![] };
+        part.read(&mut sink).expect("read");
+        read.push((at, sink.lines));
+    }
+    read.sort_by_key(|(at, _)| *at);
+    assert_eq!(read.into_iter().flat_map(|(_, lines)| lines).collect::<Vec<_>>(), ids);
+}
+
+struct StopAfter(usize);
+
+impl CellSink for StopAfter {
+    fn cell(&mut self, _: Cell<'_>) {}
+
+    fn end_row(&mut self) -> Result<(), Stopped> {
+        self.0 = self.0.checked_sub(1).ok_or(Stopped)?;
+        Ok(())
+    }
+}
+
+fn only_part(snapshot: &dyn Snapshot, text: &str, data: &Data) -> Box<dyn engine::Part> {
+    let question = Question::new(text, &data.zone);
+    let query = zoql::compile(text, snapshot.catalog(), &question.options).expect("compiles").query;
+    let mut parts = snapshot.parts(&query, &Rows::LIVE).expect("parts");
+    assert_eq!(parts.len(), 1);
+    parts.remove(0)
+}
+
+#[test]
+fn a_sink_that_wants_no_more_stops_the_reader() {
+    let data = Data::new();
+    name_all(&data, "x");
+    let snapshot = data.source.begin().expect("a snapshot");
+    let fault = only_part(&*snapshot, "select Id from Account", &data).read(&mut StopAfter(10)).expect_err("stopped");
+    assert_eq!(fault.kind, Kind::Stopped);
+}
+
+#[test]
+fn a_cancelled_snapshot_stops_a_statement_that_has_no_row_to_show() {
+    let data = Data::new();
+    upsert_accounts(&data, (0..5_000).map(|at| (format!("a{at}"), "x".to_owned())));
+    let snapshot = data.source.begin().expect("a snapshot");
+    snapshot.cancel();
+    let part = only_part(&*snapshot, "select Name, count(Id) from Account group by Name", &data);
+    assert_eq!(part.read(&mut StopAfter(10)).expect_err("stopped").kind, Kind::Stopped);
+    // Its connections serve others again.
+    drop(snapshot);
+    assert_eq!(data.query("select count(Id) from Account")[1..], ["5000"]);
+}

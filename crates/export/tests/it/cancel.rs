@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use export::cell::CellSink;
 use export::file::{Error, Progress};
 
 use crate::support::{BoxedPart, Broken, Event, Fault, Place, Watched, kibibyte, part, row, spec};
@@ -139,11 +138,13 @@ fn a_cancellation_takes_effect_at_the_next_row() {
 fn a_cancellation_reaches_those_who_wait_for_room() {
     let place = Place::memory();
     let progress = Arc::new(Progress::default());
+    let (begun, other_begun) = channel();
     let (stopped, other_stopped) = channel();
     // Its turn has come and it writes nothing, so that the others can only wait.
     let first = part({
         let progress = progress.clone();
         move |_| {
+            other_begun.recv().unwrap();
             progress.cancel();
             other_stopped.recv().unwrap();
             Ok(())
@@ -151,6 +152,8 @@ fn a_cancellation_reaches_those_who_wait_for_room() {
     });
     let second = part(move |sink| {
         let text = kibibyte();
+        row(sink, &text)?;
+        begun.send(()).unwrap();
         let refusal = (0..).find_map(|_| row(sink, &text).err());
         stopped.send(refusal).unwrap();
         Ok(())

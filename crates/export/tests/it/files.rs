@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use export::cell::{Cell, CellSink};
+use export::cell::Cell;
 use export::file::{FinishedFile, Progress};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -143,7 +143,9 @@ fn parts_that_end_in_reverse_order_are_put_right() {
             let behind = receivers.get_mut(n + 1).and_then(Option::take);
             let done = senders[n].clone();
             part(move |sink| {
-                behind.map(|behind| behind.recv().unwrap());
+                if let Some(behind) = behind {
+                    behind.recv().unwrap();
+                }
                 (0..3).try_for_each(|line| row(sink, &format!("{n}.{line}")))?;
                 // Whoever is first has nobody waiting.
                 let _ = done.send(());

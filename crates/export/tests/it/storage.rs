@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use export::cell::CellSink;
 use export::destination::folder;
 use export::file::{Error, Progress};
 

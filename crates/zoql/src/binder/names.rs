@@ -164,19 +164,36 @@ impl<'a> Binder<'a, '_> {
                 _ => fault.note("the field is internal: no query shows it"),
             };
         }
-        let qualified = match table.join.is_none() && self.options.language == Language::Export {
-            true => self.joined_fields(name),
-            false => Vec::new(),
+        if path.object.is_none() && self.aliases.contains(&name.value) {
+            fault = fault.note("aliases name columns of the result and nothing else");
+        }
+        let help = match path.object {
+            None if maybe_text => Some(format!("if it is a text, write '{}'", name.value)),
+            _ if table.join.is_some() => None,
+            _ => self.joined_field(name),
         };
-        let help = if maybe_text && path.object.is_none() {
-            Some(format!("if it is a text, write '{}'", name.value))
-        } else if qualified.is_empty() {
+        let help = help.or_else(|| {
             let shown = object.fields().filter(|(_, field)| field.contexts.shows(self.options.language));
             did_you_mean(&nearest(shown.map(|(_, field)| &*field.name), name))
-        } else {
-            Some(format!("write {}: it is a field of a joined object", listed(&qualified)))
-        };
+        });
         self.diagnostics.push(fault.maybe_help(help));
+    }
+
+    /// How to name a field of a joined object that was named like one of the base object.
+    fn joined_field(&self, name: &str) -> Option<String> {
+        if self.options.language == Language::Zoql {
+            return None;
+        }
+        // Foreign keys are seldom shown; what they lead to is.
+        let alias = name.strip_suffix("Id").or_else(|| name.strip_suffix("id"));
+        if let Some(id) = alias.and_then(|alias| self.base().find_join(alias)) {
+            return Some(format!("write `{}.Id`", self.base().join(id).alias));
+        }
+        let fields = self.joined_fields(name);
+        if fields.is_empty() {
+            return None;
+        }
+        Some(format!("write {}: it is a field of a joined object", listed(&fields)))
     }
 
     /// Joined objects that have such a field, the nearest to the base object first.

@@ -1,7 +1,5 @@
 //! The select list: columns and their names.
 
-use std::collections::HashSet;
-
 use super::Binder;
 use crate::{
     ast::{self, Item, Name},
@@ -13,7 +11,6 @@ use crate::{
 impl Binder<'_, '_> {
     pub(super) fn columns(&mut self, items: &[Spanned<Item>]) -> Vec<Spanned<Column>> {
         let mut columns = Vec::new();
-        let mut aliases = HashSet::new();
         for item in items {
             match &item.value {
                 Item::All => columns.extend(self.star(None, item.span)),
@@ -23,7 +20,7 @@ impl Binder<'_, '_> {
                     let mut column = self.column(bound);
                     // An alias that is the column's own name is none: the header style still decides.
                     if let Some(alias) = alias.as_ref().filter(|alias| !alias.eq_ignore_ascii_case(&column.name)) {
-                        self.refuse_duplicate(alias, &mut aliases);
+                        self.note_alias(alias);
                         column.name.clone_from(alias);
                         column.label.clone_from(alias);
                     }
@@ -66,8 +63,8 @@ impl Binder<'_, '_> {
         }
     }
 
-    fn refuse_duplicate(&mut self, alias: &Name, aliases: &mut HashSet<String>) {
-        if !aliases.insert(alias.value.clone()) {
+    fn note_alias(&mut self, alias: &Name) {
+        if !self.aliases.insert(alias.value.clone()) {
             let message = format!("Duplicate column aliases {} were defined.", alias.value);
             self.diagnostics.push(Diagnostic::new(Code::DuplicateAlias, alias.span, message));
         }

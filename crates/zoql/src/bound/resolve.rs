@@ -12,10 +12,10 @@ impl Literal {
             Literal::Boolean(value) => Resolved::Boolean(*value),
             Literal::Number(value) => Resolved::Number(value.clone()),
             Literal::Text(value) => Resolved::Text(value.clone()),
-            Literal::Date(moment) => Resolved::Date(moment.at(now).date()),
-            Literal::Instant(moment) => Resolved::Instant(moment.at(now).timestamp()),
+            Literal::Date(moment) => Resolved::Date(moment.day(now)),
+            Literal::Instant(moment) => Resolved::Instant(moment.instant(now)),
             Literal::Day(moment) => {
-                let day = moment.at(now).date();
+                let day = moment.day(now);
                 // No day follows the last one: its end is the end of time.
                 let end = day.tomorrow().map_or(Timestamp::MAX, |tomorrow| start_of(tomorrow, &moment.zone));
                 Resolved::Day { start: start_of(day, &moment.zone), end }
@@ -25,30 +25,50 @@ impl Literal {
 }
 
 impl Moment {
-    fn at(&self, now: Timestamp) -> Zoned {
-        let anchor = match self.anchor {
-            Anchor::Date(date) => start_of(date, &self.zone),
+    fn day(&self, now: Timestamp) -> Date {
+        let day = match self.anchor {
+            Anchor::Date(day) => day,
+            Anchor::Today => now.to_zoned(self.zone.clone()).date(),
+            Anchor::Instant(_) | Anchor::Now => return self.instant(now).to_zoned(self.zone.clone()).date(),
+        };
+        match self.shift {
+            None => day,
+            // Days and longer are counted on the calendar, which knows more days than there are instants for.
+            Some(shift) if !shift.is_clock() => shift.of_day(day),
+            Some(shift) => shift.of_instant(&start_of(day, &self.zone).to_zoned(self.zone.clone())).date(),
+        }
+    }
+
+    fn instant(&self, now: Timestamp) -> Timestamp {
+        let instant = match self.anchor {
+            Anchor::Date(_) | Anchor::Today => return start_of(self.day(now), &self.zone),
             Anchor::Instant(instant) => instant,
-            Anchor::Today => start_of(now.to_zoned(self.zone.clone()).date(), &self.zone),
             Anchor::Now => now,
         };
-        let anchor = anchor.to_zoned(self.zone.clone());
         match self.shift {
-            Some(shift) => shift.apply(&anchor),
-            None => anchor,
+            None => instant,
+            Some(shift) => shift.of_instant(&instant.to_zoned(self.zone.clone())).timestamp(),
         }
     }
 }
 
 impl Shift {
-    fn apply(self, from: &Zoned) -> Zoned {
-        let shifted = self.span().and_then(|span| from.checked_add(span));
-        shifted.unwrap_or_else(|_| {
-            let end = if self.amount < 0 { Timestamp::MIN } else { Timestamp::MAX };
-            end.to_zoned(from.time_zone().clone())
-        })
+    fn is_clock(self) -> bool {
+        matches!(self.unit, Unit::Second | Unit::Minute | Unit::Hour)
     }
 
+    fn of_day(self, day: Date) -> Date {
+        let end = if self.amount < 0 { Date::MIN } else { Date::MAX };
+        self.span().map_or(end, |span| day.saturating_add(span))
+    }
+
+    fn of_instant(self, from: &Zoned) -> Zoned {
+        let end = if self.amount < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        let shifted = self.span().and_then(|span| from.checked_add(span));
+        shifted.unwrap_or_else(|_| end.to_zoned(from.time_zone().clone()))
+    }
+
+    /// An error if no span is so long.
     fn span(self) -> Result<Span, jiff::Error> {
         let span = Span::new();
         match self.unit {

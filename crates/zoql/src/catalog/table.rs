@@ -1,5 +1,7 @@
 //! A CSV text as rows whose cells have names.
 
+use std::rc::Rc;
+
 use csv::StringRecord;
 
 use super::{Error, nearest};
@@ -20,22 +22,22 @@ impl Columns {
 pub(super) struct Row {
     file: &'static str,
     line: u64,
-    /// Name and text of every column, but those the file leaves out.
-    cells: Vec<(&'static str, String)>,
+    /// What each cell of the record is called.
+    header: Rc<[&'static str]>,
+    record: StringRecord,
 }
 
 /// The rows of a file, in its order. An empty text has none.
 pub(super) fn rows(columns: &Columns, text: &str) -> Result<Vec<Row>, Error> {
-    let mut records = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut records = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
     let mut records = records.records();
     let Some(header) = records.next() else { return Ok(Vec::new()) };
-    let header = read_header(columns, &header.map_err(|error| unreadable(columns, &error))?)?;
+    let header: Rc<[_]> = read_header(columns, &header.map_err(|error| unreadable(columns, &error))?)?.into();
     records
         .map(|record| {
             let record = record.map_err(|error| unreadable(columns, &error))?;
             let line = record.position().map_or(0, csv::Position::line);
-            let cells = header.iter().copied().zip(record.iter().map(str::to_owned)).collect();
-            let row = Row { file: columns.file, line, cells };
+            let row = Row { file: columns.file, line, header: Rc::clone(&header), record };
             match columns.needed.iter().find(|column| row.get(column).is_empty()) {
                 Some(column) => Err(row.error(column, "the cell is empty")),
                 None => Ok(row),
@@ -49,7 +51,7 @@ fn read_header(columns: &Columns, header: &StringRecord) -> Result<Vec<&'static 
     let fault = |column: &str, why: String| Error { file: columns.file, line: 1, column: Some(column.to_owned()), why };
     let mut names: Vec<&'static str> = Vec::with_capacity(header.len());
     // A byte order mark is what spreadsheets begin a file with.
-    for cell in header.iter().map(|cell| cell.trim_start_matches('\u{feff}')) {
+    for cell in header.iter().map(|cell| cell.trim_start_matches('\u{feff}').trim()) {
         let Some(name) = columns.all().find(|name| *name == cell) else {
             let why = match nearest(columns.all(), cell).first() {
                 Some(near) => format!("there is no such column; did you mean `{near}`?"),
@@ -81,7 +83,8 @@ fn unreadable(columns: &Columns, error: &csv::Error) -> Error {
 impl Row {
     /// The cell's text, empty where the file leaves the column out.
     pub fn get(&self, column: &str) -> &str {
-        self.cells.iter().find(|(name, _)| *name == column).map_or("", |(_, text)| text)
+        let position = self.header.iter().position(|name| *name == column);
+        position.and_then(|position| self.record.get(position)).map_or("", str::trim)
     }
 
     pub fn text(&self, column: &str) -> Option<String> {

@@ -234,10 +234,9 @@ impl Parser<'_, '_> {
         let at_an_end = pattern.starts_with('%') || pattern.ends_with('%');
         if self.compat == Compat::Strict && percents > 0 && !(percents == 1 && at_an_end) {
             let message = format!("`{pattern}` is not a pattern that the original knows");
-            self.report(
-                Diagnostic::new(Code::BadPattern, span, message)
-                    .note("`%` stands at most once, at the start or at the end; `_` stands anywhere"),
-            );
+            self.report(Diagnostic::new(Code::BadPattern, span, message).note(
+                "`%` stands at most once, at the start or at the end; `compat = \"extended\"` accepts any pattern",
+            ));
         }
         Ok(Spanned::new(pattern, span))
     }
@@ -254,7 +253,7 @@ impl Parser<'_, '_> {
         if self.compat == Compat::Strict {
             let message = "`in` is not an operator of the original";
             let help = "write comparisons with `=`, joined by `or`";
-            self.report(Diagnostic::new(Code::NotInStrict, word, message).help(help));
+            self.report(Diagnostic::not_in_strict(word, message).help(help));
         }
         Ok(values)
     }

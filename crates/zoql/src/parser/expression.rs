@@ -54,7 +54,7 @@ impl Parser<'_, '_> {
                 if self.compat == Compat::Strict {
                     let help = format!("write \"{alias}\"");
                     let message = "An alias without double quotes is not allowed by the original";
-                    self.report(Diagnostic::new(Code::NotInStrict, span, message).help(help));
+                    self.report(Diagnostic::not_in_strict(span, message).help(help));
                 }
                 alias.to_owned()
             }

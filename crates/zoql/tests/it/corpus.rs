@@ -2,12 +2,13 @@
 //!
 //! A case is a line `=== title | options`, the query, a line `---`, and the bound query or the diagnostics. The
 //! options are words with commas between: `zoql`, `extended`, `api 68`, `zone Europe/Berlin`; without any it is Export ZOQL,
-//! strict, the latest API version, a tenant in New York. `UPDATE=1 cargo test -p zoql` writes what comes out.
+//! strict, the latest API version, a tenant in New York. In a query, `{3 x}` stands for `xxx`. Of many diagnostics the first and
+//! the last are kept, of long lines the beginning. `UPDATE=1 cargo test -p zoql` writes what comes out.
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf, sync::LazyLock};
 
 use jiff::tz::TimeZone;
-use zoql::{ApiVersion, Catalog, Code, Compat, Language, Options, catalog::FieldType, compile};
+use zoql::{ApiVersion, Catalog, Code, Compat, Compiled, Diagnostic, Language, Options, catalog::FieldType, compile};
 
 use crate::render;
 
@@ -76,11 +77,36 @@ fn options_of(header: &str) -> Options {
     options
 }
 
-fn outcome(case: &Case<'_>) -> String {
-    match compile(case.query, &CATALOG, &options_of(case.header)) {
-        Ok(compiled) => render::compiled(&compiled, &CATALOG),
-        Err(diagnostics) => render::diagnostics(case.query, &diagnostics),
+/// `{3 x}` is `xxx`.
+fn expanded(query: &str) -> String {
+    let mut out = String::new();
+    let mut rest = query;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (repeated, after) = after.split_once('}').expect("`{` has its `}`");
+        let (times, text) = repeated.split_once(' ').expect("a number and a text");
+        out.push_str(before);
+        out.push_str(&text.repeat(times.parse().unwrap()));
+        rest = after;
     }
+    out + rest
+}
+
+fn compiled(case: &Case<'_>) -> (String, Result<Compiled, Vec<Diagnostic>>) {
+    let query = expanded(case.query);
+    let compiled = compile(&query, &CATALOG, &options_of(case.header));
+    (query, compiled)
+}
+
+fn outcome(case: &Case<'_>) -> String {
+    let outcome = match compiled(case) {
+        (_, Ok(compiled)) => render::compiled(&compiled, &CATALOG),
+        (query, Err(diagnostics)) => render::diagnostics(&query, &diagnostics),
+    };
+    let cut = |line: &str| match line.char_indices().nth(1_000) {
+        Some((end, _)) => format!("{}… and so on, {} bytes\n", &line[..end], line.len()),
+        None => format!("{line}\n"),
+    };
+    outcome.lines().map(cut).collect()
 }
 
 #[test]
@@ -108,7 +134,7 @@ fn every_kind_of_fault_is_in_the_corpus() {
     let mut seen = BTreeSet::new();
     for (_, text) in files() {
         for case in cases(&text) {
-            seen.extend(compile(case.query, &CATALOG, &options_of(case.header)).err().into_iter().flatten().map(|it| it.code));
+            seen.extend(compiled(&case).1.err().into_iter().flatten().map(|it| it.code));
         }
     }
     let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !seen.contains(code)).collect();

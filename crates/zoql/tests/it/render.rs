@@ -70,7 +70,12 @@ pub fn diagnostics(text: &str, diagnostics: &[Diagnostic]) -> String {
         }
         drawn
     });
-    drawn.collect::<Vec<_>>().join("\n")
+    let mut drawn: Vec<String> = drawn.collect();
+    if drawn.len() > 20 {
+        let left_out = format!("(and {} more)\n", drawn.len() - 2);
+        drawn.splice(1..drawn.len() - 1, [left_out]);
+    }
+    drawn.join("\n")
 }
 
 struct Show<'a> {

@@ -1,0 +1,150 @@
+//! Puts the parts together: a server that runs, in this process, until it is told to stop.
+
+use std::{fs::File, net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use engine::Source;
+use jiff::SignedDuration;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    http,
+    results::Results,
+    runner::Runner,
+    store::{Retention, Store},
+};
+
+/// What every part of a server has in common.
+pub struct App {
+    pub config: Config,
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<dyn Store>,
+    pub source: Arc<dyn Source>,
+    pub results: Results,
+    pub runner: Arc<Runner>,
+}
+
+/// A server that runs.
+pub struct Running {
+    /// Where it listens, `http://127.0.0.1:8400`.
+    pub url: String,
+    pub app: Arc<App>,
+    server: JoinHandle<std::io::Result<()>>,
+    dispatcher: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
+    closing: watch::Sender<bool>,
+    /// While it is locked, no other server works on this data.
+    _lock: File,
+}
+
+/// How often what is over is purged, and what is not named swept.
+const UPKEEP: SignedDuration = SignedDuration::from_mins(10);
+
+impl App {
+    /// Opens the data and starts to serve. Jobs of a server that died are taken up again at once.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
+        let source = config.open_source(clock.clone())?;
+        App::start_on(config, clock, source).await
+    }
+
+    /// The same on a source that is open already.
+    pub async fn start_on(config: Config, clock: Arc<dyn Clock>, source: Arc<dyn Source>) -> anyhow::Result<Running> {
+        let lock = lock(&config)?;
+        let store = config.open_store()?;
+        // The lock says that no other runner is alive on this store: whoever held these leases is dead.
+        store.drop_leases().await?;
+        let results = Results::folder(config.results_dir())?;
+        let runner =
+            Arc::new(Runner::new(config.clone(), clock.clone(), store.clone(), source.clone(), results.clone()));
+        let app = Arc::new(App { config, clock, store, source, results, runner });
+
+        let wanted = app.config.server.listen;
+        let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
+        let address = listener.local_addr()?;
+        let (closing, mut closed) = watch::channel(false);
+        let service = tower::make::Shared::new(http::service(app.clone()));
+        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+            // An error means that the sender is gone: time to close as well.
+            let _ = closed.wait_for(|closed| *closed).await;
+        });
+        Ok(Running {
+            url: url(address),
+            server: tokio::spawn(server.into_future()),
+            dispatcher: tokio::spawn(app.runner.clone().dispatch()),
+            upkeep: tokio::spawn(app.clone().keep_up()),
+            app,
+            closing,
+            _lock: lock,
+        })
+    }
+
+    /// Purges what is over and sweeps what nothing names, again and again.
+    async fn keep_up(self: Arc<Self>) {
+        loop {
+            let now = self.clock.now();
+            if let Err(error) = self.tidy().await {
+                tracing::error!(%error, "cannot tidy up");
+            }
+            self.clock.sleep_until(now + UPKEEP).await;
+        }
+    }
+
+    /// One round of upkeep.
+    pub async fn tidy(&self) -> anyhow::Result<()> {
+        let retention = Retention {
+            files: self.config.retention.files(),
+            jobs: self.config.retention.jobs(),
+            refusals: self.config.retention.refusals(),
+        };
+        self.store.expire(self.clock.now(), retention).await?;
+        self.results.sweep(&*self.store).await
+    }
+}
+
+impl Running {
+    /// Stops taking requests and jobs, lets what runs finish within the grace period, and gives the rest back.
+    pub async fn stop(self) {
+        self.upkeep.abort();
+        self.app.runner.stop().await;
+        self.closing.send_replace(true);
+        // Downloads may take long: who still downloads now starts again later.
+        let grace = self.app.clock.sleep_until(self.app.clock.now() + CLOSING);
+        let abort = self.server.abort_handle();
+        tokio::select! {
+            _ = self.server => {}
+            () = grace => abort.abort(),
+        }
+        // It has seen the end before the runner's jobs did.
+        let _ = self.dispatcher.await;
+    }
+}
+
+/// How long open connections may stay once the jobs are done.
+const CLOSING: SignedDuration = SignedDuration::from_secs(5);
+
+/// Makes sure that we are the only server on this data. The system lifts the lock when a process dies, however it dies.
+fn lock(config: &Config) -> anyhow::Result<File> {
+    std::fs::create_dir_all(&config.data.dir)
+        .with_context(|| format!("cannot make the data directory {}", config.data.dir.display()))?;
+    let path = config.data.dir.join("lock");
+    let file = File::options().create(true).append(true).open(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            anyhow::bail!("another server is running on the data in {}", config.data.dir.display())
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// An address that can be called: a server that listens everywhere can be reached on the loopback.
+fn url(mut address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(ref mut v4) if v4.ip().is_unspecified() => v4.set_ip(std::net::Ipv4Addr::LOCALHOST),
+        SocketAddr::V6(ref mut v6) if v6.ip().is_unspecified() => v6.set_ip(std::net::Ipv6Addr::LOCALHOST),
+        _ => {}
+    }
+    format!("http://{address}")
+}

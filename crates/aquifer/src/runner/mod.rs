@@ -1,0 +1,167 @@
+//! What runs the jobs: takes them up one after another, keeps their leases, and ends them.
+//!
+//! ```text
+//! dispatch: store.take -> run: begin -> batch, batch, ... -> one event that ends the job
+//!                              beside it: heartbeat, cancel, shutdown
+//! ```
+//!
+//! A runner changes a job only through its lease. If it has lost that, it stops and leaves everything as it is: somebody
+//! else has the job now, or nobody wants it any more.
+
+mod batch;
+mod run;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+};
+
+use engine::Source;
+use jiff::SignedDuration;
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    job::{Job, JobId},
+    results::Results,
+    secret,
+    store::{Lease, LeaseToken, Store},
+};
+
+pub struct Runner {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    source: Arc<dyn Source>,
+    results: Results,
+    /// Rung when a job may be waiting.
+    bell: Notify,
+    /// A permit for each job that may run at one time.
+    slots: Arc<Semaphore>,
+    stopping: watch::Sender<bool>,
+    at_work: Mutex<HashMap<JobId, Arc<AtWork>>>,
+}
+
+/// A job that runs here and now.
+struct AtWork {
+    /// Of each batch: how far it is, and the way to stop it.
+    progress: Vec<Arc<export::file::Progress>>,
+    cancelled: watch::Sender<bool>,
+}
+
+impl AtWork {
+    fn new(batches: usize) -> AtWork {
+        let progress = (0..batches).map(|_| Arc::default()).collect();
+        AtWork { progress, cancelled: watch::Sender::new(false) }
+    }
+
+    /// Tells the threads to stop; they do within a moment.
+    fn stop(&self) {
+        self.progress.iter().for_each(|progress| progress.cancel());
+    }
+}
+
+impl Runner {
+    pub fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn Store>,
+        source: Arc<dyn Source>,
+        results: Results,
+    ) -> Runner {
+        Runner {
+            slots: Arc::new(Semaphore::new(config.runner.jobs)),
+            config,
+            clock,
+            store,
+            source,
+            results,
+            bell: Notify::new(),
+            stopping: watch::Sender::new(false),
+            at_work: Mutex::default(),
+        }
+    }
+
+    /// Looks for work now, and not only when it would anyway.
+    pub fn wake(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Stops a job that has been cancelled, if it runs here.
+    pub fn cancel(&self, job: JobId) {
+        if let Some(at_work) = self.find(job) {
+            at_work.cancelled.send_replace(true);
+            at_work.stop();
+        }
+    }
+
+    /// Rows that a batch of a job that runs here has written.
+    pub fn rows_so_far(&self, job: JobId, batch: usize) -> Option<u64> {
+        self.find(job)?.progress.get(batch).map(|progress| progress.rows.load(Ordering::Relaxed))
+    }
+
+    /// Runs jobs until [`Runner::stop`].
+    pub async fn dispatch(self: Arc<Self>) {
+        let mut stopping = self.stopping.subscribe();
+        loop {
+            // Nobody closes the semaphore.
+            let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
+            let Some((job, lease)) = self.next(&mut stopping).await else { return };
+            let runner = self.clone();
+            tokio::spawn(async move {
+                runner.run(job, lease).await;
+                drop(slot);
+            });
+        }
+    }
+
+    /// Takes no more jobs, lets those that run go on for the grace period, then gives them back.
+    pub async fn stop(&self) {
+        self.stopping.send_replace(true);
+        let all = u32::try_from(self.config.runner.jobs).unwrap_or(u32::MAX);
+        // The semaphore is never closed; all permits are back when all jobs are done.
+        drop(self.slots.acquire_many(all).await);
+    }
+
+    /// Waits for a job and takes it up; `None` when it is time to stop. Only the waiting is broken off, never the
+    /// taking: a job that was taken and then dropped would wait until its lease has run out.
+    async fn next(&self, stopping: &mut watch::Receiver<bool>) -> Option<(Job, LeaseToken)> {
+        while !*stopping.borrow_and_update() {
+            let now = self.clock.now();
+            let lease = Lease {
+                token: LeaseToken(secret::hex(&secret::random::<16>())),
+                until: now + self.config.runner.lease(),
+            };
+            match self.store.take(&lease, now, self.config.runner.max_attempts).await {
+                Ok(Some(job)) => return Some((job, lease.token)),
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "cannot look for jobs"),
+            }
+            tokio::select! {
+                () = self.bell.notified() => {}
+                () = self.clock.sleep_until(now + self.config.runner.poll()) => {}
+                _ = stopping.changed() => {}
+            }
+        }
+        None
+    }
+
+    fn grace(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.config.server.shutdown_grace_seconds))
+    }
+
+    fn find(&self, job: JobId) -> Option<Arc<AtWork>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).get(&job).cloned()
+    }
+
+    fn enter(&self, job: &Job) -> Arc<AtWork> {
+        let at_work = Arc::new(AtWork::new(job.batches.len()));
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, at_work.clone());
+        at_work
+    }
+
+    fn leave(&self, job: JobId) {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
+    }
+}

@@ -1,0 +1,135 @@
+//! One job, from its lease to its end.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{AtWork, Runner};
+use crate::{
+    job::{Event, Fault, FaultKind, Job, SnapshotMark, State},
+    store::{self, Lease, LeaseToken},
+};
+
+/// Why the work on a job stops before its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It cannot be done.
+    Failed { batch: Option<usize>, fault: Fault },
+    /// The job is not ours any more, or was cancelled.
+    Lost,
+    /// The server shuts down, and the grace period is over.
+    Shutdown,
+    /// The store does not answer. The lease will run out, and the job be run again.
+    Store(store::Error),
+}
+
+impl From<store::Error> for Stop {
+    fn from(error: store::Error) -> Stop {
+        match error {
+            // A cancelled job takes no more events, a job that is gone none at all.
+            store::Error::LeaseLost | store::Error::Illegal(_) | store::Error::NoSuchJob => Stop::Lost,
+            error @ (store::Error::TooManyJobs | store::Error::Newer { .. } | store::Error::Database(_)) => {
+                Stop::Store(error)
+            }
+        }
+    }
+}
+
+impl Stop {
+    pub(super) fn internal(why: impl ToString) -> Stop {
+        Stop::Failed { batch: None, fault: Fault { kind: FaultKind::Internal, message: why.to_string() } }
+    }
+}
+
+impl Runner {
+    pub(super) async fn run(&self, job: Job, lease: LeaseToken) {
+        let id = job.id;
+        let at_work = self.enter(&job);
+        tracing::info!(job = %id, attempt = job.attempt, "started");
+        let stop = tokio::select! {
+            done = self.work(&job, &lease, &at_work) => done.err(),
+            stop = self.heartbeat(&job, &lease) => Some(stop),
+            () = cancelled(&at_work) => Some(Stop::Lost),
+            () = self.grace_over() => Some(Stop::Shutdown),
+        };
+        at_work.stop();
+        if let Some(stop) = stop
+            && let Err(error) = self.give_up(&job, &lease, stop).await
+        {
+            tracing::error!(job = %id, %error, "the store does not answer; the job will be run again");
+        }
+        self.leave(id);
+        // Whatever this attempt has left unpublished; a thread that has not stopped yet tidies up after itself.
+        if let Err(error) = self.results.sweep_job(&*self.store, id).await {
+            tracing::warn!(job = %id, %error, "cannot sweep its files");
+        }
+    }
+
+    /// The whole way of a job that nothing stops.
+    async fn work(&self, job: &Job, lease: &LeaseToken, at_work: &AtWork) -> Result<(), Stop> {
+        let source = self.source.clone();
+        let snapshot = tokio::task::spawn_blocking(move || source.begin()).await;
+        let snapshot = snapshot.map_err(Stop::internal)?.map_err(Stop::internal)?;
+        let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
+        let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;
+        stream::iter(0..job.batches.len())
+            .map(|batch| self.batch(job, batch, snapshot.clone(), lease, &at_work.progress[batch]))
+            .buffer_unordered(self.config.runner.batch_parallelism)
+            .try_collect::<()>()
+            .await?;
+        let done = self.store.apply(job.id, Some(lease), Event::Completed { at: self.clock.now() }).await?;
+        debug_assert_eq!(done.state, State::Completed);
+        tracing::info!(job = %job.id, "completed");
+        Ok(())
+    }
+
+    /// Keeps the lease alive; returns when it is lost.
+    async fn heartbeat(&self, job: &Job, lease: &LeaseToken) -> Stop {
+        let mut until = self.clock.now() + self.config.runner.lease();
+        loop {
+            self.clock.sleep_until(self.clock.now() + self.config.runner.lease() / 3).await;
+            let renewed = Lease { token: lease.clone(), until: self.clock.now() + self.config.runner.lease() };
+            match self.store.renew(job.id, &renewed).await {
+                Ok(()) => until = renewed.until,
+                Err(store::Error::LeaseLost) => return Stop::Lost,
+                Err(error) if self.clock.now() < until => tracing::warn!(job = %job.id, %error, "cannot renew the lease"),
+                Err(error) => return Stop::Store(error),
+            }
+        }
+    }
+
+    async fn grace_over(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as the runner.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        self.clock.sleep_until(self.clock.now() + self.grace()).await;
+    }
+
+    async fn give_up(&self, job: &Job, lease: &LeaseToken, stop: Stop) -> Result<(), store::Error> {
+        let event = match stop {
+            Stop::Failed { batch, fault } => {
+                tracing::warn!(job = %job.id, batch, why = fault.message, "aborted");
+                Event::Failed { at: self.clock.now(), batch, fault }
+            }
+            Stop::Shutdown => {
+                tracing::info!(job = %job.id, "given back, to be run again");
+                Event::Released
+            }
+            Stop::Lost => {
+                tracing::info!(job = %job.id, "no longer ours");
+                return Ok(());
+            }
+            Stop::Store(error) => return Err(error),
+        };
+        match self.store.apply(job.id, Some(lease), event).await {
+            // Cancelled in the meantime.
+            Err(store::Error::LeaseLost | store::Error::Illegal(_)) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+}
+
+async fn cancelled(at_work: &Arc<AtWork>) {
+    // The sender lives in what is borrowed.
+    let _ = at_work.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+}

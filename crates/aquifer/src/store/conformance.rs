@@ -1,0 +1,341 @@
+//! What every store must do. An implementation is done when [`check`] passes on it.
+
+use std::{future::Future, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Client, Error, Kept, Lease, LeaseToken, Refusal, Retention, Store, Token};
+use crate::job::{
+    BatchState, Encryption, Event, Fault, FaultKind, FileId, Format, Job, JobId, Language, Output, Query, ResultFile,
+    SessionKey, SnapshotMark, Spec, State,
+};
+
+/// Runs every behaviour on a store of its own. `open` makes an empty one, and what must outlive it.
+pub async fn check<Guard, Opened>(open: impl Fn() -> Opened)
+where
+    Opened: Future<Output = (Arc<dyn Store>, Guard)>,
+{
+    macro_rules! behaviours {
+        ($($behaviour:ident)*) => {$(
+            let (store, _guard) = open().await;
+            println!("{}", stringify!($behaviour));
+            $behaviour(&*store).await;
+        )*};
+    }
+    behaviours! {
+        a_job_comes_back_as_it_was_stored
+        a_job_of_another_tenant_is_not_there
+        jobs_are_taken_oldest_first_and_once
+        a_job_whose_lease_ran_out_is_taken_again_from_the_start
+        a_job_that_outlives_too_many_runners_is_aborted
+        who_lost_the_lease_can_do_nothing
+        a_renewed_lease_does_not_run_out
+        dropped_leases_are_free_at_once
+        a_released_job_waits_again
+        files_are_published_with_the_end_of_the_job_and_not_before
+        a_cancelled_job_keeps_what_has_finished_and_leaves_its_runner_without_lease
+        an_illegal_event_changes_nothing
+        open_jobs_are_counted_for_each_tenant_and_mode
+        the_last_completed_job_of_a_session_is_the_newest
+        what_is_over_is_purged
+        a_client_and_its_tokens_end_together
+        a_token_ends_with_its_time
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn job_of(tenant: &str, session: Option<(&str, &str)>) -> Job {
+    let query = |text: &str| Query {
+        name: Some("Käse".into()),
+        text: text.into(),
+        language: Language::Export,
+        api_version: 137,
+        deleted: None,
+        convert_to_currencies: None,
+    };
+    let spec = Spec {
+        name: Some("nightly".into()),
+        protocol_version: "1.1".into(),
+        format: Format::Csv,
+        encryption: Encryption::None,
+        partner: session.map(|(partner, _)| partner.into()),
+        project: session.map(|(_, project)| project.into()),
+        api_names: true,
+        utc: false,
+        use_last_queries: false,
+        null_replacement: Some("NULL".into()),
+        notify_url: None,
+        names_source: false,
+        queries: vec![query("select Id from Account"), query("select Id from Invoice")],
+    };
+    Job::new(JobId::new(at(0)), tenant.into(), spec, vec!["careful".into()], at(0))
+}
+
+fn job() -> Job {
+    job_of("default", None)
+}
+
+async fn submitted(store: &dyn Store, job: Job) -> Job {
+    store.insert(&job, 50).await.unwrap();
+    job
+}
+
+fn lease(token: &str, until: i64) -> Lease {
+    Lease { token: LeaseToken(token.into()), until: at(until) }
+}
+
+fn finished(batch: usize) -> Event {
+    let file = ResultFile {
+        id: FileId::new(at(5)),
+        path: format!("some/1/{batch}.csv"),
+        rows: 3,
+        bytes: 1 << 40,
+        sha256: "ab".repeat(32),
+    };
+    Event::BatchFinished { batch, at: at(5), output: Output { rows: 3, files: vec![file] } }
+}
+
+fn began() -> Event {
+    Event::Began(SnapshotMark { at: at(3), position: "17".into() })
+}
+
+/// Applies events by the lease `a`, which takes the job up at second 1 and holds it until second 10.
+async fn run(store: &dyn Store, events: impl IntoIterator<Item = Event>) -> Job {
+    let mut job = store.take(&lease("a", 10), at(1), 3).await.unwrap().unwrap();
+    for event in events {
+        job = store.apply(job.id, Some(&LeaseToken("a".into())), event).await.unwrap();
+    }
+    job
+}
+
+fn both_batches() -> Vec<Event> {
+    let started = |batch| Event::BatchStarted { batch, at: at(4) };
+    vec![began(), started(0), finished(0), started(1), finished(1)]
+}
+
+async fn a_job_comes_back_as_it_was_stored(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(job));
+    let job = run(store, both_batches()).await;
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(job.clone()));
+    let fault = Fault { kind: FaultKind::TimeLimit, message: "too long".into() };
+    let failed = Event::Failed { at: at(6), batch: Some(1), fault };
+    let job = store.apply(job.id, Some(&LeaseToken("a".into())), failed).await.unwrap();
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(job));
+    assert_eq!(store.job("default", JobId::new(at(0))).await.unwrap(), None);
+}
+
+async fn a_job_of_another_tenant_is_not_there(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    assert_eq!(store.job("other", job.id).await.unwrap(), None);
+    run(store, both_batches()).await;
+    let done = store.apply(job.id, Some(&LeaseToken("a".into())), Event::Completed { at: at(6) }).await.unwrap();
+    let (_, file) = done.published().next().unwrap();
+    assert!(store.file("default", file.id).await.unwrap().is_some());
+    assert_eq!(store.file("other", file.id).await.unwrap(), None);
+}
+
+async fn jobs_are_taken_oldest_first_and_once(store: &dyn Store) {
+    let first = submitted(store, job()).await;
+    let second = submitted(store, job()).await;
+    let taken = store.take(&lease("a", 10), at(1), 3).await.unwrap().unwrap();
+    assert_eq!((taken.id, taken.state, taken.attempt), (first.id, State::Executing, 1));
+    assert_eq!(store.take(&lease("b", 10), at(1), 3).await.unwrap().unwrap().id, second.id);
+    assert_eq!(store.take(&lease("c", 10), at(1), 3).await.unwrap(), None);
+}
+
+async fn a_job_whose_lease_ran_out_is_taken_again_from_the_start(store: &dyn Store) {
+    submitted(store, job()).await;
+    let job = run(store, both_batches()).await;
+    assert_eq!(store.take(&lease("b", 20), at(9), 3).await.unwrap(), None);
+    let again = store.take(&lease("b", 20), at(10), 3).await.unwrap().unwrap();
+    assert_eq!((again.id, again.attempt, &again.snapshot), (job.id, 2, &None));
+    assert!(again.batches.iter().all(|batch| batch.state == BatchState::Pending && batch.output.is_none()));
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(again));
+}
+
+async fn a_job_that_outlives_too_many_runners_is_aborted(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    let other = submitted(store, job_of("default", None)).await;
+    store.take(&lease("a", 10), at(1), 1).await.unwrap();
+    let next = store.take(&lease("b", 20), at(10), 1).await.unwrap().unwrap();
+    assert_eq!(next.id, other.id, "the next one is taken in its place");
+    let given_up = store.job("default", job.id).await.unwrap().unwrap();
+    assert_eq!((given_up.state, given_up.fault.unwrap().kind), (State::Aborted, FaultKind::Internal));
+}
+
+async fn who_lost_the_lease_can_do_nothing(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    store.take(&lease("a", 10), at(1), 3).await.unwrap();
+    let again = store.take(&lease("b", 20), at(10), 3).await.unwrap().unwrap();
+    let old = LeaseToken("a".into());
+    assert!(matches!(store.apply(job.id, Some(&old), began()).await, Err(Error::LeaseLost)));
+    assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(again));
+    assert!(store.apply(job.id, Some(&LeaseToken("b".into())), began()).await.is_ok());
+}
+
+async fn a_renewed_lease_does_not_run_out(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    store.take(&lease("a", 10), at(1), 3).await.unwrap();
+    store.renew(job.id, &lease("a", 30)).await.unwrap();
+    assert_eq!(store.take(&lease("b", 40), at(29), 3).await.unwrap(), None);
+    assert!(store.take(&lease("b", 40), at(30), 3).await.unwrap().is_some());
+}
+
+async fn dropped_leases_are_free_at_once(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    store.take(&lease("a", 10), at(1), 3).await.unwrap();
+    store.drop_leases().await.unwrap();
+    assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
+    assert_eq!(store.take(&lease("b", 20), at(2), 3).await.unwrap().unwrap().attempt, 2);
+}
+
+async fn a_released_job_waits_again(store: &dyn Store) {
+    submitted(store, job()).await;
+    let job = run(store, both_batches().into_iter().chain([Event::Released])).await;
+    assert_eq!((job.state, job.attempt), (State::Submitted, 0));
+    assert!(matches!(store.apply(job.id, Some(&LeaseToken("a".into())), began()).await, Err(Error::LeaseLost)));
+    assert_eq!(store.take(&lease("b", 20), at(2), 3).await.unwrap().unwrap().id, job.id);
+}
+
+async fn files_are_published_with_the_end_of_the_job_and_not_before(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    let executing = run(store, both_batches()).await;
+    let files: Vec<FileId> =
+        executing.batches.iter().flat_map(|batch| batch.output.iter().flat_map(|output| &output.files)).map(|file| file.id).collect();
+    assert_eq!(store.file("default", files[0]).await.unwrap(), None);
+    let prefix = executing.attempt_prefix();
+    assert_eq!(store.kept(job.id).await.unwrap(), Kept { attempt: Some(prefix), files: vec![] });
+
+    store.apply(job.id, Some(&LeaseToken("a".into())), Event::Completed { at: at(6) }).await.unwrap();
+    let file = store.file("default", files[1]).await.unwrap().unwrap();
+    assert_eq!((file.job, file.bytes, file.path.as_str()), (job.id, 1 << 40, "some/1/1.csv"));
+    assert_eq!((file.published_at, file.purged_at), (at(6), None));
+    let kept = store.kept(job.id).await.unwrap();
+    assert_eq!((kept.attempt, kept.files.len()), (None, 2));
+    assert!(store.take(&lease("b", 99), at(50), 3).await.unwrap().is_none());
+}
+
+async fn a_cancelled_job_keeps_what_has_finished_and_leaves_its_runner_without_lease(store: &dyn Store) {
+    submitted(store, job()).await;
+    let job = run(store, both_batches().into_iter().take(4)).await;
+    let cancelled = store.apply(job.id, None, Event::Cancelled { at: at(6) }).await.unwrap();
+    assert_eq!(cancelled.state, State::Cancelled);
+    assert_eq!(store.kept(job.id).await.unwrap().files, ["some/1/0.csv"]);
+    assert!(matches!(store.apply(job.id, Some(&LeaseToken("a".into())), finished(1)).await, Err(Error::LeaseLost)));
+    assert!(store.take(&lease("b", 99), at(50), 3).await.unwrap().is_none());
+}
+
+async fn an_illegal_event_changes_nothing(store: &dyn Store) {
+    let job = submitted(store, job()).await;
+    let cancelled = store.apply(job.id, None, Event::Cancelled { at: at(6) }).await.unwrap();
+    let again = store.apply(job.id, None, Event::Cancelled { at: at(7) }).await;
+    assert!(matches!(again, Err(Error::Illegal(_))));
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(cancelled));
+    let unknown = store.apply(JobId::new(at(0)), None, Event::Cancelled { at: at(7) }).await;
+    assert!(matches!(unknown, Err(Error::NoSuchJob)));
+}
+
+async fn open_jobs_are_counted_for_each_tenant_and_mode(store: &dyn Store) {
+    let first = job();
+    store.insert(&first, 1).await.unwrap();
+    assert!(matches!(store.insert(&job(), 1).await, Err(Error::TooManyJobs)));
+    store.insert(&job_of("other", None), 1).await.unwrap();
+    store.insert(&job_of("default", Some(("acme", "nightly"))), 1).await.unwrap();
+    store.apply(first.id, None, Event::Cancelled { at: at(1) }).await.unwrap();
+    store.insert(&job(), 1).await.unwrap();
+}
+
+async fn the_last_completed_job_of_a_session_is_the_newest(store: &dyn Store) {
+    let session = |project: &str| SessionKey { partner: "acme".into(), project: project.into() };
+    assert_eq!(store.last_completed("default", &session("nightly")).await.unwrap(), None);
+    let mut newest = None;
+    for _ in 0..2 {
+        submitted(store, job_of("default", Some(("acme", "nightly")))).await;
+        newest = Some(run(store, both_batches().into_iter().chain([Event::Completed { at: at(6) }])).await);
+    }
+    let cancelled = submitted(store, job_of("default", Some(("acme", "nightly")))).await;
+    store.apply(cancelled.id, None, Event::Cancelled { at: at(7) }).await.unwrap();
+    assert_eq!(store.last_completed("default", &session("nightly")).await.unwrap(), newest);
+    assert_eq!(store.last_completed("default", &session("Nightly")).await.unwrap(), None, "names compare exactly");
+    assert_eq!(store.last_completed("other", &session("nightly")).await.unwrap(), None);
+}
+
+async fn what_is_over_is_purged(store: &dyn Store) {
+    let hours = SignedDuration::from_hours;
+    let retention = Retention { files: hours(72), jobs: hours(100), refusals: hours(10) };
+    submitted(store, job()).await;
+    let job = run(store, both_batches().into_iter().chain([Event::Completed { at: at(0) }])).await;
+    let waiting = submitted(store, job_of("default", None)).await;
+    let refusal = Refusal {
+        tenant: "default".into(),
+        client: "c".into(),
+        at: at(0),
+        code: "90005".into(),
+        message: "no".into(),
+    };
+    store.add_refusal(&refusal).await.unwrap();
+    let file = job.published().next().unwrap().1.id;
+
+    store.expire(at(0) + hours(72) - SignedDuration::from_secs(1), retention).await.unwrap();
+    assert_eq!(store.file("default", file).await.unwrap().unwrap().purged_at, None);
+    let purged_at = at(0) + hours(72);
+    store.expire(purged_at, retention).await.unwrap();
+    store.expire(purged_at + hours(1), retention).await.unwrap();
+    assert_eq!(store.file("default", file).await.unwrap().unwrap().purged_at, Some(purged_at));
+    assert_eq!(store.kept(job.id).await.unwrap(), Kept::default());
+
+    store.expire(at(0) + hours(100), retention).await.unwrap();
+    assert_eq!(store.job("default", job.id).await.unwrap(), None);
+    assert_eq!(store.file("default", file).await.unwrap(), None);
+    assert_eq!(store.job("default", waiting.id).await.unwrap(), Some(waiting), "what has not ended is kept");
+}
+
+fn client(id: &str) -> Client {
+    Client {
+        id: id.into(),
+        tenant: "default".into(),
+        name: "test".into(),
+        secret_hash: "salt$digest".into(),
+        created_at: at(0),
+        revoked_at: None,
+    }
+}
+
+fn token(client: &str) -> Token {
+    Token { key: format!("key of {client}"), client: client.into(), expires_at: at(100) }
+}
+
+async fn a_client_and_its_tokens_end_together(store: &dyn Store) {
+    for id in ["a", "b"] {
+        store.add_client(&client(id)).await.unwrap();
+        store.add_token(&token(id)).await.unwrap();
+    }
+    assert_eq!(store.clients().await.unwrap(), [client("a"), client("b")]);
+    assert_eq!(store.client("a").await.unwrap(), Some(client("a")));
+    assert_eq!(store.client("c").await.unwrap(), None);
+    assert!(store.revoke_client("a", at(5)).await.unwrap());
+    assert!(!store.revoke_client("a", at(6)).await.unwrap() && !store.revoke_client("c", at(6)).await.unwrap());
+    assert_eq!(store.client("a").await.unwrap().unwrap().revoked_at, Some(at(5)));
+    assert_eq!(store.client_of_token("key of a", at(7)).await.unwrap(), None);
+    assert_eq!(store.client_of_token("key of b", at(7)).await.unwrap(), Some(client("b")));
+    // Whoever was about to be given a token when the client was revoked has no use of it.
+    store.add_token(&token("a")).await.unwrap();
+    assert_eq!(store.client_of_token("key of a", at(7)).await.unwrap(), None);
+}
+
+async fn a_token_ends_with_its_time(store: &dyn Store) {
+    store.add_client(&client("a")).await.unwrap();
+    store.add_token(&token("a")).await.unwrap();
+    assert!(store.client_of_token("key of a", at(99)).await.unwrap().is_some());
+    assert_eq!(store.client_of_token("key of a", at(100)).await.unwrap(), None);
+    let retention =
+        Retention { files: SignedDuration::ZERO, jobs: SignedDuration::ZERO, refusals: SignedDuration::ZERO };
+    store.expire(at(100), retention).await.unwrap();
+    // Its key is free again: the row is gone.
+    store.add_token(&token("a")).await.unwrap();
+}
