@@ -1,5 +1,7 @@
 //! The engine through its public door.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+
 mod loading;
 mod slt;
 mod snapshots;
