@@ -4,7 +4,7 @@
     bench/make_data.py DIR ITEMS [--seed N] [--processes N]
 
 Five items an invoice and twelve invoices an account, on average; the items of an invoice stand next to each other.
-Names and headers are those of the built-in catalog. Standard library only; about 100,000 items a second and core.
+Names and headers are those of the built-in catalog. Standard library only; a million items take some ten seconds on one core.
 """
 
 import argparse
@@ -31,9 +31,14 @@ ITEM = ["Id", "InvoiceId", "SubscriptionId", "SubscriptionNumber", "ChargeName",
         "ProcessingType", "AccountingCode", "SKU", "TaxCode", "TaxMode", "CreatedDate", "UpdatedDate"]
 
 
+# The originals' ids begin with something of the server that made the record; a tenant's records come from several.
+SERVERS = ["8ad0", "8ad1", "2c92", "2c91", "8a12", "8ac6"]
+
+
 def record_id(kind, place):
-    """32 hex digits that grow with the time of the record, as ids of one server do."""
-    return f"8ad0{kind:04x}{(place * 40_503 & 0xffff):04x}{(EPOCH + place * STEP) * 1000:016x}{place & 0xffff:04x}"
+    """32 hex digits: a server's mark, the time of the record in milliseconds, a counter."""
+    server = SERVERS[place // 1000 % len(SERVERS)]
+    return f"{server}{kind:04x}{(EPOCH + place * STEP) * 1000:016x}{place:08x}"
 
 
 def money(cents):
@@ -56,7 +61,7 @@ def charges(seed):
     """What is sold: (cents, text up to the charge number, text of the unit, text from the processing type on)."""
     rng = random.Random(f"charges {seed}")
     names = ["Platform fee", "Seats", "API calls", "\"Support, premium\"", "Überlassung – Größe L", "Storage",
-             "\"Add-on \"\"Insights\"\"\"", "Data transfer out", "Onboarding", "Messages, 1k".replace(",", "")]
+             "\"Add-on \"\"Insights\"\"\"", "Data transfer out", "Onboarding", "Messages 1k"]
     made = []
     for n in range(CHARGES):
         code = rng.choice(["4000-Subscription", "4010-Usage", "4020-Services", ""])
@@ -78,11 +83,10 @@ def accounts_of(items):
 def account_rows(seed, items):
     rng = random.Random(f"accounts {seed}")
     words = ["Acme", "Globex", "Initech", "Umbrella", "Hooli", "Vandelay", "Stark", "Wayne", "Müller & Söhne", "Café Ø"]
-    ends = ["Inc.", "GmbH", "Ltd", "S.A.", "\", Holdings\"", "AG"]
+    # A comma is quoted, so the name is finished here.
+    names = ["{} {} Inc.", "{} {} GmbH", "{} {} Ltd", "{} {} S.A.", "\"{} {}, Holdings\"", "{} {} AG"]
     for n in range(accounts_of(items)):
-        end = rng.choice(ends)
-        name = f"{rng.choice(words)} {n}"
-        name = f'"{name}, Holdings"' if end.startswith('"') else f"{name} {end}"
+        name = rng.choice(names).format(rng.choice(words), n)
         created = instant(EPOCH - 86_400 + n % 86_400)
         yield (f"{record_id(0xacc, n)},A{n:08d},{name},{rng.choice(['USD', 'EUR', 'JPY'])},Active,"
                f"Batch{rng.randrange(1, 51)},{rng.randrange(1, 29)},{money(rng.randrange(10_000_000))},"

@@ -5,13 +5,17 @@ mod check;
 mod client;
 mod delete;
 mod demo;
+mod draw;
 mod describe;
 mod files;
 mod load;
+mod model;
+mod outcome;
 mod query;
 mod serve;
 mod status;
 mod submit;
+mod table;
 
 use std::process::ExitCode;
 
@@ -19,14 +23,14 @@ use clap::{Parser, Subcommand};
 
 /// An open, self-hosted AQuA: a server that answers Zuora's Aggregate Query API from billing data that you own, the
 /// loader that fills it, and a client for any AQuA server.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "aquifer", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     Demo(demo::Args),
     Serve(serve::Args),
@@ -43,7 +47,16 @@ enum Command {
 }
 
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Wrong usage is 1 like every other fault on this side; clap's own 2 would look like a refusal by the server.
+        Err(error) => {
+            // Without a terminal to write to there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    let outcome = match cli.command {
         Command::Demo(args) => args.run(),
         Command::Serve(args) => args.run(),
         Command::Load(args) => args.run(),

@@ -295,7 +295,7 @@ impl Config {
         let path = self.data.dir.join("tenants/default/data.sqlite");
         self.make_dir(path.parent().unwrap_or(&self.data.dir))?;
         let source = engine::embedded::Embedded::open(&path, self.catalog()?, Arc::new(move || clock.now()))?;
-        Ok(Arc::new(source))
+        Ok(Arc::new(source.with_readers(self.runner.threads)))
     }
 
     /// Opens the store of jobs, files and clients, making it if there is none.

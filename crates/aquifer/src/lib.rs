@@ -10,6 +10,7 @@
 pub mod access;
 pub mod app;
 pub mod aqua;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod demo;

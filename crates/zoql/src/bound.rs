@@ -51,7 +51,8 @@ pub struct Join {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     pub expr: Expr,
-    /// The header with API names (`useQueryLabels: true`): `Account.Id`, `BillToContact.Id`, `count(Account.Id)`, an alias.
+    /// The header with API names (`useQueryLabels: true`): `Account.Id`, `BillToContact.Id`, `count(Account.Id)`, an
+    /// alias.
     pub name: String,
     /// The header with labels: `Account: ID`, `Bill To: ID`, `count(Account: ID)`, an alias.
     pub label: String,

@@ -1,7 +1,7 @@
 //! The logical catalog: the objects a query may read, their fields, and the joins between them.
 //!
-//! A catalog is four CSV files (`objects.csv`, `fields.csv`, `joins.csv`, `date_changes.csv`; the columns are documented in
-//! `data/README.md`). The built-in one is compiled in; a directory with the same files replaces or extends it.
+//! A catalog is four CSV files (`objects.csv`, `fields.csv`, `joins.csv`, `date_changes.csv`; the columns are documented
+//! in `data/README.md`). The built-in one is compiled in; a directory with the same files replaces or extends it.
 //!
 //! Ids are positions in one catalog value and mean nothing in another. They are what bound queries hold; names live at
 //! the edges only.

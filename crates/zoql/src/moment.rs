@@ -1,4 +1,4 @@
-//! Dates and datetimes as queries write them: `2026-02-28`, `2026-02-28T05:07:32-08:00`, `today - 30 days (Los Angeles)`.
+//! Dates and datetimes as queries write them: `2026-02-28`, `2026-02-28T05:07:32-08:00`, `now - 1 day (Los Angeles)`.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -29,8 +29,8 @@ pub(crate) fn is_day(moment: &Moment) -> bool {
 
 /// Reads a text. Where it names no zone, its calendar is read in `default`.
 ///
-/// Read besides what the language's page lists: a blank for the `T`, fractions of a second, an offset without its colon (as result
-/// files write it), and a zone in parentheses behind a date or datetime.
+/// Clients also write a blank for the `T`, fractions of a second, an offset without its colon (as result files do), and
+/// a zone in parentheses behind a date or datetime: all of it is read.
 pub(crate) fn read(text: &str, default: &TimeZone) -> Result<Moment, Fault> {
     let (text, zone) = split_zone(text.trim());
     let zone = match zone {

@@ -1,7 +1,8 @@
 //! From tokens to a query: recursive descent, one method per rule of the grammar.
 //!
-//! Both languages share the rules; what one of them lacks is parsed all the same and refused with its name. A fault never
-//! stops the parser: it goes on at the next comma, connective or clause. What could not be read is missing from the query.
+//! Both languages share the rules; what one of them lacks is parsed all the same and refused with its name. A fault
+//! never stops the parser: it goes on at the next comma, connective or clause. What could not be read is missing from
+//! the query.
 
 mod condition;
 mod expression;

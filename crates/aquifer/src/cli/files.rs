@@ -1,10 +1,60 @@
-use std::process::ExitCode;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+use anyhow::Context as _;
+
+use super::outcome;
+use crate::client::{Client, answer::Job, connect, download, interrupt::Interrupt};
+
+/// Download the result files of a job
+///
+/// Files get their names when they are complete; those that are there already are not fetched again.
+#[derive(clap::Args)]
+#[command(after_help = outcome::EXIT_CODES)]
+pub struct Args {
+    /// The job's id
+    id: String,
+    /// Directory to write to, made if it is not there
+    #[arg(long, short, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    #[command(flatten)]
+    server: connect::Args,
+}
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        Ok(ExitCode::SUCCESS)
+        Ok(self.execute().unwrap_or_else(|error| outcome::end(&error)))
     }
+
+    #[expect(clippy::print_stdout, reason = "this is what the command is for")]
+    fn execute(self) -> anyhow::Result<ExitCode> {
+        let client = self.server.client()?;
+        let job = client.status(&self.id)?;
+        // A job that was aborted or cancelled keeps the files of the queries that had ended.
+        download_all(&client, &job, &self.out, &Interrupt::listen()?, |path| println!("{}", path.display()))?;
+        if job.end().is_none() {
+            eprintln!("the job is {}: there may be more files later", job.status);
+        }
+        Ok(outcome::of_job(&job))
+    }
+}
+
+/// Every file there is, and a word about each.
+pub fn download_all(
+    client: &Client,
+    job: &Job,
+    out: &Path,
+    interrupt: &Interrupt,
+    done: impl Fn(&Path),
+) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
+    for wanted in download::wanted(job) {
+        let path = out.join(&wanted.name);
+        download::save(client, &wanted.file, &path, interrupt)?;
+        done(&path);
+    }
+    Ok(())
 }

@@ -79,7 +79,7 @@ impl Args {
         let clock = Arc::new(System);
         let source = config.open_source(clock.clone())?;
         let inputs = match (&self.dir, &self.object) {
-            (Some(dir), _) => load::directory(&source.catalog()?, dir)?,
+            (Some(dir), _) => load::directory(source.catalog()?.as_ref(), dir)?,
             (None, Some(object)) => {
                 self.files.iter().map(|path| Input { object: object.clone(), path: path.clone() }).collect()
             }

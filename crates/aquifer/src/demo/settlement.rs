@@ -284,7 +284,4 @@ impl Payment {
         self.parts.iter().map(|part| part.refunded).sum()
     }
 
-    pub fn day(&self) -> Date {
-        day_of(self.stamp.created)
-    }
 }

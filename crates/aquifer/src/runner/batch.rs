@@ -61,7 +61,6 @@ impl Runner {
         let written = tokio::select! {
             written = writing => written.map_err(Stop::internal)?,
             () = self.clock.sleep_until(self.clock.now() + limit) => {
-                progress.cancel();
                 let seconds = self.config.limits.query_seconds;
                 return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
             }

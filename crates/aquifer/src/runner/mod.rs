@@ -13,10 +13,10 @@ mod run;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::Ordering},
 };
 
-use engine::Source;
+use engine::{Snapshot, Source};
 use jiff::SignedDuration;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -41,24 +41,30 @@ pub struct Runner {
     slots: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
     at_work: Mutex<HashMap<JobId, Arc<AtWork>>>,
+    /// How many jobs have left, however they ended.
+    left: watch::Sender<u64>,
 }
 
 /// A job that runs here and now.
 struct AtWork {
     /// Of each batch: how far it is, and the way to stop it.
     progress: Vec<Arc<export::file::Progress>>,
+    snapshot: OnceLock<Arc<dyn Snapshot>>,
     cancelled: watch::Sender<bool>,
 }
 
 impl AtWork {
     fn new(batches: usize) -> AtWork {
         let progress = (0..batches).map(|_| Arc::default()).collect();
-        AtWork { progress, cancelled: watch::Sender::new(false) }
+        AtWork { progress, snapshot: OnceLock::new(), cancelled: watch::Sender::new(false) }
     }
 
-    /// Tells the threads to stop; they do within a moment.
+    /// Tells whoever reads and whoever writes to stop; they do within a moment.
     fn stop(&self) {
         self.progress.iter().for_each(|progress| progress.cancel());
+        if let Some(snapshot) = self.snapshot.get() {
+            snapshot.cancel();
+        }
     }
 }
 
@@ -80,7 +86,13 @@ impl Runner {
             bell: Notify::new(),
             stopping: watch::Sender::new(false),
             at_work: Mutex::default(),
+            left: watch::Sender::new(0),
         }
+    }
+
+    /// Changes whenever a job has left this runner: who waits for a job looks again then.
+    pub fn left(&self) -> watch::Receiver<u64> {
+        self.left.subscribe()
     }
 
     /// Looks for work now, and not only when it would anyway.
@@ -163,5 +175,6 @@ impl Runner {
 
     fn leave(&self, job: JobId) {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
+        self.left.send_modify(|left| *left += 1);
     }
 }

@@ -52,17 +52,17 @@ impl Runner {
             () = cancelled(&at_work) => Some(Stop::Lost),
             () = self.grace_over() => Some(Stop::Shutdown),
         };
-        at_work.stop();
-        if let Some(stop) = stop
-            && let Err(error) = self.give_up(&job, &lease, stop).await
-        {
-            tracing::error!(job = %id, %error, "the store does not answer; the job will be run again");
+        if let Some(stop) = stop {
+            at_work.stop();
+            if let Err(error) = self.give_up(&job, &lease, stop).await {
+                tracing::error!(job = %id, %error, "the store does not answer; the job will be run again");
+            }
         }
-        self.leave(id);
         // Whatever this attempt has left unpublished; a thread that has not stopped yet tidies up after itself.
         if let Err(error) = self.results.sweep_job(&*self.store, id).await {
             tracing::warn!(job = %id, %error, "cannot sweep its files");
         }
+        self.leave(id);
     }
 
     /// The whole way of a job that nothing stops.
@@ -70,6 +70,7 @@ impl Runner {
         let source = self.source.clone();
         let snapshot = tokio::task::spawn_blocking(move || source.begin()).await;
         let snapshot = snapshot.map_err(Stop::internal)?.map_err(Stop::internal)?;
+        let snapshot = at_work.snapshot.get_or_init(|| snapshot);
         let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
         let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;
         stream::iter(0..job.batches.len())

@@ -1,9 +1,9 @@
 //! Queries and what becomes of them: `tests/corpus/*.zoql`.
 //!
-//! A case is a line `=== title | options`, the query, a line `---`, and the bound query or the diagnostics. The
-//! options are words with commas between: `zoql`, `extended`, `api 68`, `zone Europe/Berlin`; without any it is Export ZOQL,
-//! strict, the latest API version, a tenant in New York. In a query, `{3 x}` stands for `xxx`. Of many diagnostics the first and
-//! the last are kept, of long lines the beginning. `UPDATE=1 cargo test -p zoql` writes what comes out.
+//! A case is a line `=== title | options`, the query, a line `---`, and the bound query or the diagnostics. The options
+//! are words with commas between: `zoql`, `extended`, `api 68`, `zone Europe/Berlin`; without any it is Export ZOQL,
+//! strict, the latest API version, a tenant in New York. In a query, `{3 x}` stands for `xxx`. Of many diagnostics the
+//! first and the last are kept, of long lines the beginning. `UPDATE=1 cargo test -p zoql` writes what comes out.
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf, sync::LazyLock};
 

@@ -1,0 +1,152 @@
+//! A client of any AQuA server: ours, or the original.
+//!
+//! ```text
+//! connect::Args -> Client -> submit -> follow -> download
+//! ```
+//!
+//! [`answer`] reads what servers say, in all forms they have for it; [`Error`] is what a command can do about it.
+
+pub mod answer;
+pub mod connect;
+pub mod download;
+mod error;
+pub mod follow;
+pub mod interrupt;
+
+use std::{cell::RefCell, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::Value;
+use ureq::{Agent, Body, http::Response};
+
+use answer::Job;
+pub use error::{Error, Result};
+
+/// Who we are to the server.
+#[derive(Clone)]
+pub enum Credentials {
+    /// Exchanged for a token at `/oauth/token`.
+    Client { id: String, secret: String },
+    /// Sent with every request.
+    Basic { user: String, password: String },
+}
+
+/// A connection to one server.
+pub struct Client {
+    agent: Agent,
+    /// Without a slash at the end.
+    url: String,
+    credentials: Credentials,
+    token: RefCell<Option<String>>,
+}
+
+/// How long a server may take to begin its answer; the original gives up at 120 s itself.
+const ANSWER: Duration = Duration::from_secs(150);
+const CONNECT: Duration = Duration::from_secs(15);
+
+impl Client {
+    pub fn new(url: &str, credentials: Credentials) -> Client {
+        let config = Agent::config_builder()
+            .user_agent(concat!("aquifer/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_recv_response(Some(ANSWER))
+            .build();
+        let url = url.trim_end_matches('/').to_owned();
+        Client { agent: config.new_agent(), url, credentials, token: RefCell::default() }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Posts a job document as it is.
+    pub fn submit(&self, document: &Value) -> Result<Job> {
+        let url = format!("{}/v1/batch-query/", self.url);
+        self.job(|agent, authorization| agent.post(&url).header("Authorization", authorization).send_json(document))
+    }
+
+    pub fn status(&self, id: &str) -> Result<Job> {
+        let url = self.job_url(id);
+        self.job(|agent, authorization| agent.get(&url).header("Authorization", authorization).call())
+    }
+
+    pub fn cancel(&self, id: &str) -> Result<Job> {
+        let url = self.job_url(id);
+        self.job(|agent, authorization| agent.delete(&url).header("Authorization", authorization).call())
+    }
+
+    /// The answer with a result file, its body not yet read.
+    pub fn file(&self, id: &str) -> Result<Response<Body>> {
+        let url = format!("{}/v1/files/{}", self.url, segment(id));
+        let mut response = self.authorized(|agent, authorization| {
+            // As it is: then the length and the digest of the answer are those of the file.
+            let request = agent.get(&url).header("Authorization", authorization);
+            request.header("Accept-Encoding", "identity").call()
+        })?;
+        if response.status() == 200 {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        Err(answer::fault(status, &read(&mut response)?))
+    }
+
+    fn job_url(&self, id: &str) -> String {
+        format!("{}/v1/batch-query/jobs/{}", self.url, segment(id))
+    }
+
+    fn job(&self, send: impl Fn(&Agent, &str) -> Result<Response<Body>, ureq::Error>) -> Result<Job> {
+        let mut response = self.authorized(send)?;
+        let status = response.status().as_u16();
+        answer::job(status, &read(&mut response)?)
+    }
+
+    /// Sends a request; if the server does not know the token any more, once again with a new one.
+    fn authorized(&self, send: impl Fn(&Agent, &str) -> Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
+        let unreachable = |error| Error::unreachable(&self.url, error);
+        let response = send(&self.agent, &self.authorization()?).map_err(unreachable)?;
+        let is_stale = response.status() == 401 && self.token.take().is_some();
+        if is_stale { send(&self.agent, &self.authorization()?).map_err(unreachable) } else { Ok(response) }
+    }
+
+    /// The value of the header: `Bearer …`, `Basic …`.
+    fn authorization(&self) -> Result<String> {
+        let (id, secret) = match &self.credentials {
+            Credentials::Client { id, secret } => (id.as_str(), secret.as_str()),
+            Credentials::Basic { user, password } => {
+                return Ok(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))));
+            }
+        };
+        let known = self.token.borrow().clone();
+        let token = match known {
+            Some(token) => token,
+            None => self.new_token(id, secret)?,
+        };
+        Ok(format!("Bearer {token}"))
+    }
+
+    fn new_token(&self, id: &str, secret: &str) -> Result<String> {
+        let form = [("client_id", id), ("client_secret", secret), ("grant_type", "client_credentials")];
+        let sent = self.agent.post(format!("{}/oauth/token", self.url)).send_form(form);
+        let mut response = sent.map_err(|error| Error::unreachable(&self.url, error))?;
+        let status = response.status().as_u16();
+        let token = answer::token(status, &read(&mut response)?)?;
+        self.token.replace(Some(token.clone()));
+        Ok(token)
+    }
+}
+
+/// A whole answer; those that are not files are small.
+fn read(response: &mut Response<Body>) -> Result<String> {
+    let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()?.parse().ok());
+    if matches!(response.status().as_u16(), 429 | 502..=504) {
+        return Err(Error::Busy { status: response.status().as_u16(), retry_after: retry_after.map(Duration::from_secs) });
+    }
+    let text = response.body_mut().with_config().limit(64 << 20).lossy_utf8(true).read_to_string();
+    text.map_err(|error| Error::Broken(error.to_string()))
+}
+
+/// An id as part of a path.
+fn segment(id: &str) -> String {
+    percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
