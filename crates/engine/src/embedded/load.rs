@@ -30,6 +30,8 @@ pub struct Load {
     /// Objects that were empty and are being filled, and by which fields. They have no indexes until
     /// [`Load::build_indexes`]: sorting once at the end is much faster than keeping a tree in order.
     filling: HashMap<ObjectId, Vec<FieldId>>,
+    /// Rows that gave way to a later one with the same Id, in objects that were filled.
+    duplicates: HashMap<ObjectId, u64>,
     /// Objects whose Ids are being remembered, for [`Load::delete_unseen`].
     whole: HashSet<ObjectId>,
 }
@@ -57,7 +59,7 @@ impl Load {
         connection.execute("INSERT INTO _load (load, at) VALUES (?, ?)", [number, micros])?;
         let at = Timestamp::from_microsecond(micros).unwrap_or(at);
         let catalog = shared.catalog(&connection)?;
-        Ok(Load { connection, catalog, number, at, filling: HashMap::new(), whole: HashSet::new() })
+        Ok(Load { connection, catalog, number, at, filling: HashMap::new(), duplicates: HashMap::new(), whole: HashSet::new() })
     }
 
     /// The catalog, with the custom fields that were added in this load.
@@ -142,7 +144,8 @@ impl Load {
             match self.connection.execute_batch(&index.create) {
                 Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                     let name = &self.catalog.object(object).name;
-                    self.connection.execute_batch(&write::drop_duplicates(name))?;
+                    let dropped = self.connection.execute(&write::drop_duplicates(name), [])?;
+                    *self.duplicates.entry(object).or_default() += dropped as u64;
                     self.connection.execute_batch(&index.create)?;
                 }
                 built => built?,
@@ -188,6 +191,12 @@ impl Load {
             self.build_indexes(object)?;
         }
         Ok(())
+    }
+
+    /// How many of the rows that were [`Change::Inserted`] gave way to a later one with the same Id, by object. Known after
+    /// [`Load::finish`].
+    pub fn duplicates(&self) -> impl Iterator<Item = (ObjectId, u64)> {
+        self.duplicates.iter().map(|(object, rows)| (*object, *rows))
     }
 
     /// Makes everything visible at once.

@@ -80,6 +80,12 @@ pub struct Report {
     pub unmatched: BTreeMap<PathBuf, Vec<String>>,
 }
 
+impl Report {
+    fn counts(&mut self, catalog: &Catalog, object: ObjectId) -> &mut Counts {
+        self.objects.entry(catalog.object(object).name.clone()).or_default()
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub inserted: u64,
@@ -140,12 +146,15 @@ pub fn load(
     for (input, object) in inputs.iter().zip(&objects) {
         load_file(&mut load, input, *object, options, rejects.as_mut(), &mut report, on_step)?;
     }
-    for object in objects {
-        let deleted = load.delete_unseen(object)?;
-        let name = load.catalog().object(object).name.clone();
-        report.objects.entry(name).or_default().deleted += deleted;
+    for object in &objects {
+        report.counts(load.catalog(), *object).deleted += load.delete_unseen(*object)?;
     }
     load.finish(|object| on_step(Step::Indexing { object }))?;
+    for (object, duplicates) in load.duplicates() {
+        let counts = report.counts(load.catalog(), object);
+        counts.inserted -= duplicates;
+        counts.updated += duplicates;
+    }
     on_step(Step::Committing);
     if let Some(rejects) = rejects {
         rejects.finish()?;
@@ -188,9 +197,8 @@ fn load_file(
     report: &mut Report,
     on_step: &mut dyn FnMut(Step<'_>),
 ) -> Result<()> {
-    let name = load.catalog().object(object).name.clone();
     let mut file = files::open(load, object, &input.path, options)?;
-    let counts = report.objects.entry(name).or_default();
+    let counts = report.counts(load.catalog(), object);
     let mut rows = 0;
 
     let (sender, batches) = mpsc::sync_channel::<Result<Batch>>(WAITING);

@@ -89,7 +89,8 @@ fn the_last_of_several_rows_with_one_id_stays() {
         if !before.is_empty() {
             data.load("Account", before, &data.options()).expect("loads");
         }
-        data.load("Account", "Id,Name\na1,First\na2,Other\na1,Last\n", &data.options()).expect("loads");
+        let counts = data.load("Account", "Id,Name\na1,First\na2,Other\na1,Last\n", &data.options()).expect("loads");
+        assert_eq!(counts, Counts { inserted: 2, updated: 1, ..Counts::default() });
         let rows = data.query("select Id, Name from Account where Id != 'a9' order by Id");
         assert_eq!(rows[1..], ["a1|Last", "a2|Other"]);
     }
