@@ -236,6 +236,11 @@ impl Config {
         Config::layered(file, env::vars())
     }
 
+    /// The defaults, changed by variables as the environment has them.
+    pub fn from_vars(vars: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
+        Config::layered(None, vars)
+    }
+
     fn layered(file: Option<&Path>, vars: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
         // Only names with a double underscore are settings: AQUIFER_URL and its like belong to the client commands.
         let settings = vars.filter(|(name, _)| name.starts_with("AQUIFER_") && name.contains("__")).collect();
@@ -367,7 +372,7 @@ mod tests {
     use super::*;
 
     fn from_env(vars: &[(&str, &str)]) -> anyhow::Result<Config> {
-        Config::layered(None, vars.iter().map(|(name, value)| (name.to_string(), value.to_string())))
+        Config::from_vars(vars.iter().map(|(name, value)| (name.to_string(), value.to_string())))
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod random;
 mod rows;
 mod settlement;
 mod table;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod value;
 

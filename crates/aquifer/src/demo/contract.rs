@@ -159,6 +159,12 @@ fn retire_old(versions: &mut [Version]) {
     }
 }
 
+impl Version {
+    pub fn charge(&self, number: &str) -> Option<&RatePlanCharge> {
+        self.plans.iter().flat_map(|plan| &plan.charges).find(|charge| charge.number == number)
+    }
+}
+
 /// What happens to a subscription, by month, from its creation to its end or the horizon.
 fn history(random: &mut Random, plan: &Plan, start: u32) -> Vec<(u32, Change)> {
     let mut events = vec![(start, Change::Created)];

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use super::{
     World,
     billing::Invoice,
-    calendar::{at, day_of, days_after, seconds_after},
+    calendar::{at, days_after, seconds_after},
     ledger::{ExternalMethod, PAYMENT_RUN_SECOND},
     profile::Profile,
     random::{Random, Stream},
@@ -283,5 +283,4 @@ impl Payment {
     pub fn refunded(&self) -> Money {
         self.parts.iter().map(|part| part.refunded).sum()
     }
-
 }

@@ -108,6 +108,10 @@ impl Runner {
         }
     }
 
+    pub fn is_at_work(&self, job: JobId) -> bool {
+        self.find(job).is_some()
+    }
+
     /// Rows that a batch of a job that runs here has written.
     pub fn rows_so_far(&self, job: JobId, batch: usize) -> Option<u64> {
         self.find(job)?.progress.get(batch).map(|progress| progress.rows.load(Ordering::Relaxed))

@@ -288,8 +288,8 @@ pub fn rate_plan<'a>(placed: Placed<'a>, plan: &'a RatePlan) -> Row<'a> {
         Change::AddOn => plan.plan.number == products::support().number,
         Change::Created | Change::Renewed | Change::Cancelled => false,
     };
-    let first = placed.subscription.versions.iter().flat_map(|version| &version.plans);
-    let original = first.clone().find(|other| other.plan.number == plan.plan.number).unwrap_or(plan);
+    let mut all = placed.subscription.versions.iter().flat_map(|version| &version.plans);
+    let original = all.find(|other| other.plan.number == plan.plan.number).unwrap_or(plan);
     row!(plan.stamp;
         SubscriptionId: placed.version.stamp.id,
         ProductRatePlanId: plan.plan.id(),
@@ -309,9 +309,10 @@ pub fn rate_plan<'a>(placed: Placed<'a>, plan: &'a RatePlan) -> Row<'a> {
 pub fn charge<'a>(placed: Placed<'a>, plan: &'a RatePlan, charge: &'a RatePlanCharge) -> Row<'a> {
     let profile = placed.profile();
     let product = charge.charge;
-    let all = placed.subscription.versions.iter().flat_map(|version| &version.plans).flat_map(|plan| &plan.charges);
-    let original = all.clone().find(|other| other.number == charge.number).unwrap_or(charge);
-    let last_segment = all.filter(|other| other.number == charge.number).map(|other| other.segment).max();
+    let original = placed.subscription.versions.iter().find_map(|version| version.charge(&charge.number)).unwrap_or(charge);
+    // As it stood when the next version took over.
+    let next = placed.subscription.versions.get(placed.version.number as usize);
+    let next_segment = next.and_then(|next| next.charge(&charge.number)).map(|next| next.segment);
     let start = profile.bill_date(charge.segment_start);
     let end = placed.cancelled().or(placed.term_end());
     row!(charge.stamp;
@@ -328,7 +329,7 @@ pub fn charge<'a>(placed: Placed<'a>, plan: &'a RatePlan, charge: &'a RatePlanCh
         ChargeModel: product.charge_model(),
         ChargeType: product.charge_type(),
         Segment: charge.segment,
-        IsLastSegment: last_segment == Some(charge.segment),
+        IsLastSegment: next_segment.is_none_or(|segment| segment == charge.segment),
         Version: placed.version.number,
         Status: "Active",
         Quantity: charge.quantity,

@@ -1,0 +1,157 @@
+//! A server in this process, with little data and a clock that stands still.
+
+use std::{path::Path, sync::Arc};
+
+use aquifer::{
+    access::{self, Credentials},
+    app::{App, Running},
+    clock::{Clock as _, Manual},
+    config::Config,
+    job::{Event, Job, JobId, State},
+};
+use engine::{
+    Source,
+    embedded::Embedded,
+    load::{self, Options},
+};
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::{Answer, Request};
+
+pub struct Server {
+    pub running: Running,
+    pub clock: Manual,
+    pub credentials: Credentials,
+    pub token: String,
+    pub dir: TempDir,
+}
+
+/// When the clocks of all tests begin to stand.
+pub fn epoch() -> Timestamp {
+    "2026-11-21T20:00:00Z".parse().unwrap()
+}
+
+impl Server {
+    pub async fn start() -> Server {
+        Server::with(|_| {}).await
+    }
+
+    /// With other settings.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Server {
+        Server::on(change, |embedded| embedded).await
+    }
+
+    /// With something between the server and its data.
+    pub async fn on<S: Source + 'static>(
+        change: impl FnOnce(&mut Config),
+        wrap: impl FnOnce(Arc<Embedded>) -> Arc<S>,
+    ) -> Server {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Manual::at(epoch());
+        let mut config = config(dir.path());
+        change(&mut config);
+        let embedded = config.open_source(Arc::new(clock.clone())).unwrap();
+        fill(&embedded);
+        let running = App::start_on(config, Arc::new(clock.clone()), wrap(embedded)).await.unwrap();
+        let credentials = access::create_client(&*running.app.store, "test", clock.now()).await.unwrap();
+        let mut server = Server { running, clock, credentials, token: String::new(), dir };
+        server.token = server.new_token().await;
+        server
+    }
+
+    pub async fn new_token(&self) -> String {
+        let Credentials { client_id, client_secret } = &self.credentials;
+        let form = format!("grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}");
+        let answer = Request::new("POST", "/oauth/token").body(form).send(&self.running.url).await;
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn send(&self, request: Request) -> Answer {
+        request.header("Authorization", &format!("Bearer {}", self.token)).send(&self.running.url).await
+    }
+
+    pub async fn submit(&self, queries: &[&str]) -> JobId {
+        let queries: Vec<Value> = queries.iter().map(|query| json!({ "query": query })).collect();
+        let body = json!({ "queries": queries, "useQueryLabels": true }).to_string();
+        let answer = self.send(Request::new("POST", "/v1/batch-query").body(body)).await.json();
+        answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
+    }
+
+    pub async fn status(&self, job: JobId) -> Value {
+        self.send(Request::new("GET", &format!("/v1/batch-query/jobs/{job}"))).await.json()
+    }
+
+    pub async fn cancel(&self, job: JobId) -> Value {
+        self.send(Request::new("DELETE", &format!("/v1/batch-query/jobs/{job}"))).await.json()
+    }
+
+    pub async fn stored(&self, job: JobId) -> Job {
+        self.running.app.store.job("default", job).await.unwrap().unwrap()
+    }
+
+    /// Waits until a job has ended, and its runner has left it.
+    pub async fn ended(&self, job: JobId) -> Job {
+        let mut left = self.running.app.runner.left();
+        loop {
+            let stored = self.stored(job).await;
+            if stored.state.is_terminal() && !self.running.app.runner.is_at_work(job) {
+                return stored;
+            }
+            left.changed().await.unwrap();
+        }
+    }
+
+    /// Result files on the disk, whether or not anybody may have them.
+    pub fn files(&self) -> Vec<String> {
+        files_below(&self.dir.path().join("results"))
+    }
+
+    /// Stops the server, which must have nothing left to do.
+    pub async fn stop(self) -> TempDir {
+        let open = [State::Submitted, State::Executing];
+        let store = self.running.app.store.clone();
+        self.running.stop().await;
+        let lease = aquifer::store::Lease {
+            token: aquifer::store::LeaseToken("nobody".into()),
+            until: Timestamp::MAX,
+        };
+        let left = store.take(&lease, Timestamp::MAX, u32::MAX).await.unwrap();
+        assert!(left.as_ref().is_none_or(|job| !open.contains(&job.state)), "a job was left: {left:?}");
+        self.dir
+    }
+
+    pub async fn apply(&self, job: JobId, event: Event) -> Result<Job, aquifer::store::Error> {
+        self.running.app.store.apply(job, None, event).await
+    }
+}
+
+pub fn config(dir: &Path) -> Config {
+    let mut config = Config::at(dir);
+    config.server.listen = ([127, 0, 0, 1], 0).into();
+    config.runner.threads = 2;
+    config
+}
+
+fn fill(source: &Embedded) {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/data");
+    let at = "2026-08-01T00:00:00Z".parse().unwrap();
+    let options = Options { zone: TimeZone::UTC, custom: false, whole: false, rejects: None };
+    let inputs = load::directory(&source.catalog().unwrap(), &data).unwrap();
+    load::load(source, &inputs, &options, at, &mut |_| {}).unwrap();
+    let mut later = source.begin_load("2026-11-20T00:00:00Z".parse().unwrap()).unwrap();
+    let account = later.catalog().find("Account").unwrap();
+    later.deleter(account).unwrap().delete("11111111111111111111111111111104").unwrap();
+    later.commit().unwrap();
+}
+
+fn files_below(dir: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut files: Vec<String> = entries
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path.display().to_string()] })
+        .collect();
+    files.sort();
+    files
+}
