@@ -21,6 +21,9 @@ pub trait Snapshot: Send + Sync {
     /// Where this view stands, so that a later one can be asked for what changed since.
     fn position(&self) -> &Position;
 
+    /// The last position of the history before an instant: what changed after it, changed at that instant or later.
+    fn position_before(&self, at: Timestamp) -> Result<Position>;
+
     /// The instant of the view; `now` and `today` in queries mean this.
     fn taken_at(&self) -> Timestamp;
 
@@ -58,9 +61,11 @@ pub enum Which {
     Live,
     /// Live rows, and deleted ones as far back as they are kept, with their last values.
     LiveAndDeleted,
-    /// What changed after `since`. With `deleted`, rows deleted after it too, unless they were also created after it.
+    /// What changed after `since` and, if there is an `until`, not after that. With `deleted`, rows deleted in this window
+    /// too, unless they were also created after `since`.
     Changed {
         since: Position,
+        until: Option<Position>,
         deleted: bool,
     },
 }

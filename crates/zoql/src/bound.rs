@@ -90,6 +90,14 @@ impl Expr {
         }
     }
 
+    /// The field that has the value, if it is one that stands in a row.
+    pub fn field(&self) -> Option<&FieldRef> {
+        match self {
+            Expr::Field(field) | Expr::Aggregate(Aggregate::Max | Aggregate::Min, field) => Some(field),
+            Expr::Function(..) | Expr::Aggregate(..) | Expr::CountAll => None,
+        }
+    }
+
     /// Whether the value stands for many rows.
     pub fn is_aggregate(&self) -> bool {
         matches!(self, Expr::Aggregate(..) | Expr::CountAll)
@@ -160,7 +168,7 @@ pub enum CompareOp {
 pub enum Operand {
     Literal(Literal),
     /// Another expression. Numbers compare with numbers, texts with texts, a datetime with a date by its calendar day
-    /// in [`Query::zone`].
+    /// in [`Query::zone`]; but with the midnight of a date that [was a datetime](crate::catalog::Field::was_datetime).
     Expr(Expr),
 }
 
@@ -173,7 +181,8 @@ pub enum Literal {
     Text(String),
     /// For a date: the calendar day of the moment in the moment's zone.
     Date(Moment),
-    /// For a datetime: one instant.
+    /// For a datetime: one instant. For a date that [was a datetime](crate::catalog::Field::was_datetime): an instant
+    /// that its midnight in [`Query::zone`] is compared with.
     Instant(Moment),
     /// For a datetime that is compared with a day: the day's instants, half open.
     Day(Moment),

@@ -237,6 +237,13 @@ impl Object {
     }
 }
 
+impl Field {
+    /// Whether queries of that version take the field, a date, for a datetime: the midnight that it begins with.
+    pub fn was_datetime(&self, api_version: ApiVersion) -> bool {
+        self.date_since_69 && api_version < ApiVersion::DATES
+    }
+}
+
 impl Contexts {
     /// Whether queries of the language see the field.
     pub fn shows(self, language: crate::Language) -> bool {

@@ -151,6 +151,7 @@ codes! {
     // Limits
     TooLong = "too-long",
     TooDeep = "too-deep",
+    TooManyColumns = "too-many-columns",
     TooManyComparisons = "too-many-comparisons",
     TooManyKeys = "too-many-keys",
     /// The last of very many: the others are not shown.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use bigdecimal::{BigDecimal, Zero};
+use bigdecimal::{BigDecimal, RoundingMode, Zero};
 use jiff::{
     Timestamp,
     civil::{Date, Weekday},
@@ -18,6 +18,7 @@ use crate::decimal;
 
 pub(crate) const DECIMAL_SUM: &str = "decimal_sum";
 pub(crate) const DECIMAL_AVG: &str = "decimal_avg";
+pub(crate) const MIDNIGHT: &str = "midnight";
 pub(crate) const LOCAL_DATE: &str = "local_date";
 pub(crate) const LOCAL_YEAR: &str = "local_year";
 pub(crate) const LOCAL_QUARTER: &str = "local_quarter";
@@ -25,8 +26,8 @@ pub(crate) const LOCAL_MONTH: &str = "local_month";
 pub(crate) const LOCAL_WEEK: &str = "local_week";
 pub(crate) const LOCAL_WEEK_OF_YEAR: &str = "local_week_of_year";
 
-/// Significant digits of an average that does not come out even.
-const AVERAGE_DIGITS: u64 = decimal::MAX_DIGITS as u64;
+/// Digits behind the point of an average that does not come out even: as many as PostgreSQL gives at least.
+const AVERAGE_DIGITS: i64 = 16;
 
 /// Gives a connection the collation and the functions that our statements use.
 pub(crate) fn register(connection: &Connection) -> Result<()> {
@@ -34,6 +35,7 @@ pub(crate) fn register(connection: &Connection) -> Result<()> {
     connection.create_collation("decimal", decimal::compare)?;
     connection.create_aggregate_function(DECIMAL_SUM, 1, flags, Sum)?;
     connection.create_aggregate_function(DECIMAL_AVG, 1, flags, Average)?;
+    connection.create_scalar_function(MIDNIGHT, 2, flags, midnight)?;
     connection.create_scalar_function(LOCAL_DATE, 2, flags, |context| on_date(context, |date| date.to_string()))?;
     let number = |name, number: fn(Date) -> i64| {
         connection.create_scalar_function(name, 2, flags, move |context| on_date(context, number))
@@ -65,17 +67,32 @@ fn parse_zone(text: &str) -> Result<TimeZone, jiff::Error> {
 fn on_date<T>(context: &Context<'_>, number: impl FnOnce(Date) -> T) -> Result<Option<T>> {
     let day = match context.get_raw(0) {
         ValueRef::Integer(micros) => {
-            let zone: Arc<TimeZone> = context.get_or_create_aux(1, |zone| {
-                let zone = zone.as_str().map_err(|error| Error::UserFunctionError(error.into()))?;
-                parse_zone(zone).map_err(user_error)
-            })?;
             let instant = Timestamp::from_microsecond(micros).map_err(user_error)?;
-            instant.to_zoned((*zone).clone()).date()
+            instant.to_zoned((*zone(context)?).clone()).date()
         }
-        ValueRef::Text(text) => String::from_utf8_lossy(text).parse().map_err(user_error)?,
+        ValueRef::Text(text) => date(text)?,
         _ => return Ok(None),
     };
     Ok(Some(number(day)))
+}
+
+/// The instant, in microseconds, at which the date of the first argument begins in the zone of the second.
+fn midnight(context: &Context<'_>) -> Result<Option<i64>> {
+    let ValueRef::Text(text) = context.get_raw(0) else { return Ok(None) };
+    let start = date(text)?.to_zoned((*zone(context)?).clone()).map_err(user_error)?;
+    Ok(Some(start.timestamp().as_microsecond()))
+}
+
+/// The second argument, read once a statement.
+fn zone(context: &Context<'_>) -> Result<Arc<TimeZone>> {
+    context.get_or_create_aux(1, |zone| {
+        let zone = zone.as_str().map_err(|error| Error::UserFunctionError(error.into()))?;
+        parse_zone(zone).map_err(user_error)
+    })
+}
+
+fn date(text: &[u8]) -> Result<Date> {
+    String::from_utf8_lossy(text).parse().map_err(user_error)
 }
 
 fn user_error(error: jiff::Error) -> Error {
@@ -124,7 +141,8 @@ impl Aggregate<Option<BigDecimal>, Option<String>> for Sum {
     }
 }
 
-/// The exact sum over the count, to [`AVERAGE_DIGITS`]; null of nothing.
+/// The exact sum over the count, half away from zero at [`AVERAGE_DIGITS`] behind the point, or at as many as the sum has
+/// if that is more; null of nothing.
 struct Average;
 
 impl Aggregate<(BigDecimal, u64), Option<String>> for Average {
@@ -141,8 +159,9 @@ impl Aggregate<(BigDecimal, u64), Option<String>> for Average {
     }
 
     fn finalize(&self, _: &mut Context<'_>, state: Option<(BigDecimal, u64)>) -> Result<Option<String>> {
-        Ok(state
-            .filter(|(_, count)| *count > 0)
-            .map(|(sum, count)| text_of(&(sum / BigDecimal::from(count)).with_prec(AVERAGE_DIGITS))))
+        let Some((sum, count)) = state.filter(|(_, count)| *count > 0) else { return Ok(None) };
+        let digits = AVERAGE_DIGITS.max(sum.fractional_digit_count());
+        let average = sum / BigDecimal::from(count);
+        Ok(Some(text_of(&average.with_scale_round(digits, RoundingMode::HalfUp))))
     }
 }

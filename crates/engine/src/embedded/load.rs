@@ -59,7 +59,15 @@ impl Load {
         connection.execute("INSERT INTO _load (load, at) VALUES (?, ?)", [number, micros])?;
         let at = Timestamp::from_microsecond(micros).unwrap_or(at);
         let catalog = shared.catalog(&connection)?;
-        Ok(Load { connection, catalog, number, at, filling: HashMap::new(), duplicates: HashMap::new(), whole: HashSet::new() })
+        Ok(Load {
+            connection,
+            catalog,
+            number,
+            at,
+            filling: HashMap::new(),
+            duplicates: HashMap::new(),
+            whole: HashSet::new(),
+        })
     }
 
     /// The catalog, with the custom fields that were added in this load.

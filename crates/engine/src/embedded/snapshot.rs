@@ -88,6 +88,14 @@ impl Snapshot for Embedded {
         &self.position
     }
 
+    fn position_before(&self, at: Timestamp) -> Result<Position> {
+        self.view.with_connection(|connection| {
+            let mut statement = connection.prepare_cached("SELECT coalesce(max(load), 0) FROM _load WHERE at < ?")?;
+            let load: i64 = statement.query_row([at.as_microsecond()], |row| row.get(0))?;
+            Ok(Position(load.to_string()))
+        })
+    }
+
     fn taken_at(&self) -> Timestamp {
         self.taken_at
     }
@@ -97,14 +105,14 @@ impl Snapshot for Embedded {
     }
 
     fn parts(&self, query: &bound::Query, rows: &Rows) -> Result<Vec<Box<dyn Part>>> {
-        let since = match &rows.which {
-            Which::Changed { since, .. } => load_number(since)?,
-            Which::Live | Which::LiveAndDeleted => 0,
+        let (since, until) = match &rows.which {
+            Which::Changed { since, until, .. } => (load_number(since)?, until.as_ref().map(load_number).transpose()?),
+            Which::Live | Which::LiveAndDeleted => (0, None),
         };
         // Changes are found through an index, in one go.
         let ranged = !sql::is_one_part(query) && !matches!(rows.which, Which::Changed { .. });
-        let scope = sql::Scope { which: &rows.which, since, ranged, flagged: rows.flag.is_some() };
-        let statement = sql::select(&self.catalog, query, self.taken_at, &scope);
+        let scope = sql::Scope { which: &rows.which, since, until, ranged, flagged: rows.flag.is_some() };
+        let statement = sql::select(&self.catalog, query, self.taken_at, &scope)?;
         let plan = Arc::new(reader::Plan::new(statement, query, rows.flag));
         let part = |range| -> Box<dyn Part> {
             Box::new(reader::Reader { view: Arc::clone(&self.view), plan: Arc::clone(&plan), range })

@@ -1,5 +1,6 @@
 //! What stands behind `where` and `having`.
 
+use jiff::Timestamp;
 use sea_query::{BinOper, Expr, ExprTrait, extension::sqlite::SqliteBinOper};
 use zoql::{
     bound::{self, CompareOp, Condition, Literal, Operand, Resolved},
@@ -8,7 +9,7 @@ use zoql::{
 
 use super::{
     Context,
-    expr::{as_decimal, by_value, call},
+    expr::{as_decimal, by_value},
 };
 use crate::embedded::functions;
 
@@ -45,6 +46,9 @@ impl Context<'_> {
             Resolved::Boolean(boolean) => compare(value, op, Expr::val(i64::from(boolean))),
             Resolved::Text(text) => compare(value, op, Expr::val(text)),
             Resolved::Date(date) => compare(value, op, Expr::val(date.to_string())),
+            Resolved::Instant(instant) if left.value_type() == FieldType::Date => {
+                self.compare_midnight(value, op, instant)
+            }
             Resolved::Instant(instant) => compare(value, op, Expr::val(instant.as_microsecond())),
             Resolved::Day { start, end } => {
                 let (start, end) = (start.as_microsecond(), end.as_microsecond());
@@ -65,20 +69,48 @@ impl Context<'_> {
         }
     }
 
+    /// Compares the midnights that dates begin with, without working them out for every row.
+    fn compare_midnight(&self, date: Expr, op: CompareOp, instant: Timestamp) -> Expr {
+        let instant = instant.to_zoned(self.query.zone.clone());
+        let day = instant.date().to_string();
+        if instant.start_of_day().is_ok_and(|midnight| midnight == instant) {
+            return compare(date, op, Expr::val(day));
+        }
+        // Between two midnights; of a null still nothing is known.
+        match op {
+            CompareOp::Eq => date.clone().lt(day.as_str()).and(date.gt(day.as_str())),
+            CompareOp::Ne => date.clone().lte(day.as_str()).or(date.gt(day.as_str())),
+            CompareOp::Lt | CompareOp::Le => date.lte(day),
+            CompareOp::Gt | CompareOp::Ge => date.gt(day),
+        }
+    }
+
     fn compare_exprs(&self, left: &bound::Expr, op: CompareOp, right: &bound::Expr) -> Expr {
         let (a, b) = (self.expr(left), self.expr(right));
         match (left.value_type(), right.value_type()) {
             (FieldType::Decimal, FieldType::Decimal) => compare(by_value(a), op, b),
             (FieldType::Integer, FieldType::Decimal) => compare(by_value(as_decimal(a)), op, b),
             (FieldType::Decimal, FieldType::Integer) => compare(by_value(a), op, as_decimal(b)),
+            (FieldType::Datetime, FieldType::Date) if self.was_datetime(right) => compare(a, op, self.midnight(b)),
+            (FieldType::Date, FieldType::Datetime) if self.was_datetime(left) => compare(self.midnight(a), op, b),
             (FieldType::Datetime, FieldType::Date) => compare(self.local_date(a), op, b),
             (FieldType::Date, FieldType::Datetime) => compare(a, op, self.local_date(b)),
             _ => compare(a, op, b),
         }
     }
 
+    fn was_datetime(&self, expr: &bound::Expr) -> bool {
+        expr.field().is_some_and(|field| {
+            self.catalog.object(field.object).field(field.field).was_datetime(self.query.api_version)
+        })
+    }
+
     fn local_date(&self, datetime: Expr) -> Expr {
-        call(functions::LOCAL_DATE).arg(datetime).arg(functions::zone_text(&self.query.zone)).into()
+        self.in_zone(functions::LOCAL_DATE, datetime)
+    }
+
+    fn midnight(&self, date: Expr) -> Expr {
+        self.in_zone(functions::MIDNIGHT, date)
     }
 }
 

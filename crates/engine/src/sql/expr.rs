@@ -14,10 +14,7 @@ impl Context<'_> {
     pub(super) fn expr(&self, expr: &bound::Expr) -> Expr {
         match expr {
             bound::Expr::Field(field) => self.field(field),
-            bound::Expr::Function(function, field) => {
-                let zone = functions::zone_text(&self.query.zone);
-                call(function_name(*function)).arg(self.field(field)).arg(zone).into()
-            }
+            bound::Expr::Function(function, field) => self.in_zone(function_name(*function), self.field(field)),
             bound::Expr::Aggregate(aggregate, field) => self.aggregate(*aggregate, field),
             bound::Expr::CountAll => Expr::cust("count(*)"),
         }
@@ -29,6 +26,11 @@ impl Context<'_> {
             FieldType::Decimal => by_value(self.expr(expr)),
             _ => self.expr(expr),
         }
+    }
+
+    /// A function of a value and the query's zone.
+    pub(super) fn in_zone(&self, function: &'static str, value: Expr) -> Expr {
+        call(function).arg(value).arg(functions::zone_text(&self.query.zone)).into()
     }
 
     fn aggregate(&self, aggregate: Aggregate, field: &bound::FieldRef) -> Expr {
@@ -54,11 +56,11 @@ pub(super) fn as_decimal(expr: Expr) -> Expr {
     expr.cast_as("TEXT")
 }
 
-pub(super) fn call(name: &'static str) -> sea_query::FunctionCall {
+fn call(name: &'static str) -> sea_query::FunctionCall {
     Func::cust(Alias::new(name))
 }
 
-pub(super) fn function_name(function: Function) -> &'static str {
+fn function_name(function: Function) -> &'static str {
     match function {
         Function::Date => functions::LOCAL_DATE,
         Function::Year => functions::LOCAL_YEAR,

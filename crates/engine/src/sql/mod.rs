@@ -19,7 +19,7 @@ use zoql::{
     catalog::FieldId,
 };
 
-use crate::source::Which;
+use crate::{Error, source::Which};
 use names::{DELETED, LOAD, ROW, column, hidden};
 
 /// A statement and the values of its `?`, in order.
@@ -39,8 +39,9 @@ pub(crate) enum Value {
 /// Which rows of the base table a statement reads.
 pub(crate) struct Scope<'a> {
     pub which: &'a Which,
-    /// The load number behind [`Which::Changed`]'s position.
+    /// The load numbers behind [`Which::Changed`]'s positions.
     pub since: i64,
+    pub until: Option<i64>,
     /// Restricts the base table to rows from `:first` to `:last`, so that several readers can share the work.
     pub ranged: bool,
     /// Selects the deleted flag before everything else.
@@ -55,8 +56,24 @@ struct Context<'a> {
     now: Timestamp,
 }
 
+/// SQLite joins no more tables in one statement. The built-in catalog's widest data source offers 38 beside itself.
+const MOST_TABLES: usize = 64;
+
 /// The statement that answers a query.
-pub(crate) fn select(catalog: &Catalog, query: &bound::Query, now: Timestamp, scope: &Scope<'_>) -> Statement {
+pub(crate) fn select(
+    catalog: &Catalog,
+    query: &bound::Query,
+    now: Timestamp,
+    scope: &Scope<'_>,
+) -> crate::Result<Statement> {
+    let tables = query.joins.len() + 1;
+    if tables > MOST_TABLES {
+        let base = &catalog.object(query.base).name;
+        let fault = format!(
+            "the query needs {tables} objects, {base} and what it joins; at most {MOST_TABLES} can be read at once"
+        );
+        return Err(Error::input(fault));
+    }
     let context = Context { catalog, query, now };
     let mut select = Query::select();
     if scope.flagged {
@@ -85,7 +102,7 @@ pub(crate) fn select(catalog: &Catalog, query: &bound::Query, now: Timestamp, sc
         }
     }
     let (text, values) = select.build(SqliteQueryBuilder);
-    Statement { text, values: values.into_iter().map(value).collect() }
+    Ok(Statement { text, values: values.into_iter().map(value).collect() })
 }
 
 fn value(value: sea_query::Value) -> Value {
@@ -133,7 +150,11 @@ fn names_one_id(filter: &Condition) -> bool {
 impl Context<'_> {
     fn rows(&self, scope: &Scope<'_>) -> Option<Expr> {
         let deleted = hidden(TableId::BASE, DELETED);
-        let changed = hidden(TableId::BASE, LOAD).gt(scope.since);
+        let after = hidden(TableId::BASE, LOAD).gt(scope.since);
+        let changed = match scope.until {
+            Some(until) => after.and(hidden(TableId::BASE, LOAD).lte(until)),
+            None => after,
+        };
         match scope.which {
             Which::Live => Some(deleted.eq(0)),
             Which::LiveAndDeleted => None,

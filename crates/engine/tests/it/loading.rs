@@ -225,7 +225,7 @@ fn loading_the_same_whole_dump_twice_changes_nothing() {
     assert_eq!(counts, Counts { unchanged: 5000, ..Counts::default() });
     let snapshot = data.source.begin().expect("a snapshot");
     let question = super::support::Question::new("select Id from Account", &data.zone);
-    let rows = super::support::answer(&*snapshot, &question, &changed(&position, true)).expect("an answer");
+    let rows = super::support::answer(&*snapshot, &question, &changed(&position, None, true)).expect("an answer");
     assert_eq!(rows.len(), 1, "only the header");
 }
 

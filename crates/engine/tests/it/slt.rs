@@ -8,7 +8,7 @@
 //! load Account [whole]               CSV, header first
 //! delete Account                     Ids, one a line
 //! position NAME                      remembers where the data stands
-//! query [zoql] [extended] [api=68] [rows=all] [since=NAME] [deleted]
+//! query [zoql] [extended] [api=68] [rows=all] [since=NAME [until=NAME] [deleted]]
 //! select …
 //! ----
 //! the header, the rows, or `error: …`
@@ -107,7 +107,7 @@ fn run_block(block: &str, data: &mut Data, positions: &mut HashMap<String, Posit
 
 fn query(data: &Data, positions: &HashMap<String, Position>, options: &[&str], text: &str) -> String {
     let mut question = Question::new(text, &data.zone);
-    let (mut rows, mut since, mut deleted) = (Rows::LIVE, None, false);
+    let (mut rows, mut since, mut until, mut deleted) = (Rows::LIVE, None, None, false);
     for option in options {
         match option.split_once('=').unwrap_or((option, "")) {
             ("zoql", _) => question.options.language = Language::Zoql,
@@ -115,12 +115,13 @@ fn query(data: &Data, positions: &HashMap<String, Position>, options: &[&str], t
             ("api", version) => question.options.api_version = version.parse().expect("a version"),
             ("rows", "all") => rows = Rows { which: Which::LiveAndDeleted, flag: Some(Flag::Numeric) },
             ("since", name) => since = Some(&positions[name]),
+            ("until", name) => until = Some(&positions[name]),
             ("deleted", _) => deleted = true,
             _ => panic!("no such option: {option}"),
         }
     }
     if let Some(since) = since {
-        rows = changed(since, deleted);
+        rows = changed(since, until, deleted);
     }
     let snapshot = data.source.begin().expect("a snapshot");
     answer(&*snapshot, &question, &rows).map_or_else(|fault| fault, |lines| lines.join("\n"))

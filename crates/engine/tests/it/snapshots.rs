@@ -12,7 +12,7 @@ use engine::{Rows, Snapshot, Source, error::Kind};
 use export::{Cell, CellSink, Stopped};
 use zoql::Catalog;
 
-use super::support::{Data, Lines, Question, answer, upsert_accounts};
+use super::support::{Data, Lines, Question, answer, instant, upsert_accounts};
 
 fn name_all(data: &Data, name: &str) {
     upsert_accounts(data, (0..50).map(|at| (format!("a{at:04}"), name.to_owned())));
@@ -82,6 +82,25 @@ impl CellSink for Waiting<'_> {
     fn end_row(&mut self) -> Result<(), Stopped> {
         self.barrier.wait();
         Ok(())
+    }
+}
+
+#[test]
+fn an_instant_finds_its_place_in_the_history() {
+    let data = Data::new();
+    for at in ["2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z"] {
+        *data.now.lock().expect("a clock") = instant(at);
+        name_all(&data, at);
+    }
+    let snapshot = data.source.begin().expect("a snapshot");
+    for (at, position) in [
+        ("2026-02-01T00:00:00Z", "0"),
+        ("2026-03-01T00:00:00Z", "0"),
+        ("2026-03-01T00:00:00.000001Z", "1"),
+        ("2026-03-02T00:00:00Z", "1"),
+        ("2027-01-01T00:00:00Z", "2"),
+    ] {
+        assert_eq!(snapshot.position_before(instant(at)).expect("found").0, position, "{at}");
     }
 }
 

@@ -135,8 +135,9 @@ impl CellSink for Lines {
     }
 }
 
-pub fn changed(since: &Position, deleted: bool) -> Rows {
-    Rows { which: Which::Changed { since: since.clone(), deleted }, flag: deleted.then_some(Flag::Boolean) }
+pub fn changed(since: &Position, until: Option<&Position>, deleted: bool) -> Rows {
+    let which = Which::Changed { since: since.clone(), until: until.cloned(), deleted };
+    Rows { which, flag: deleted.then_some(Flag::Boolean) }
 }
 
 /// Writes accounts with these Ids and names through the programming interface.

@@ -20,7 +20,7 @@ impl Binder<'_, '_> {
             self.diagnostics.push(Diagnostic::new(Code::TooManyKeys, extra.span, message));
         }
         let mut bound = Vec::new();
-        for key in keys {
+        for key in keys.iter().take(MOST_KEYS) {
             let Some(expr) = self.expr(key) else { continue };
             if expr.is_aggregate() {
                 let message = "An aggregate cannot be a key of `group by`";

@@ -77,6 +77,7 @@ impl Binder<'_, '_> {
         let lenient = self.options.api_version < ApiVersion::DATES;
         match (left.value_type(), moment::is_day(&moment)) {
             (FieldType::Date, true) => Some(Literal::Date(moment)),
+            (FieldType::Date, false) if self.was_datetime(left) => Some(Literal::Instant(moment)),
             (FieldType::Date, false) if lenient => Some(Literal::Date(moment)),
             (FieldType::Datetime, false) => Some(Literal::Instant(moment)),
             (FieldType::Datetime, true) if lenient || self.options.language == Language::Export => {
@@ -102,6 +103,12 @@ impl Binder<'_, '_> {
                 None
             }
         }
+    }
+
+    fn was_datetime(&self, expr: &Expr) -> bool {
+        expr.field().is_some_and(|field| {
+            self.catalog.object(field.object).field(field.field).was_datetime(self.options.api_version)
+        })
     }
 
     fn invalid(&mut self, span: Span, value: &Value, left: &Expr, help: String) {

@@ -8,6 +8,10 @@ use crate::{
     span::{Span, Spanned},
 };
 
+/// As many as every field of every object that the widest data source of the built-in catalog offers, and then some; no
+/// database gives back rows much wider.
+const MOST_COLUMNS: usize = 1_600;
+
 impl Binder<'_, '_> {
     pub(super) fn columns(&mut self, items: &[Spanned<Item>]) -> Vec<Spanned<Column>> {
         let mut columns = Vec::new();
@@ -26,6 +30,12 @@ impl Binder<'_, '_> {
                     }
                     columns.push(Spanned::new(column, item.span));
                 }
+            }
+            if columns.len() > MOST_COLUMNS {
+                let message = format!("A query has at most {MOST_COLUMNS} columns");
+                self.diagnostics
+                    .push(Diagnostic::new(Code::TooManyColumns, item.span, message).help("split the query"));
+                break;
             }
         }
         columns

@@ -16,6 +16,9 @@ const DEEPEST: usize = 100;
 /// A ZOQL query has at most so many comparisons.
 const MOST_COMPARISONS: usize = 200;
 
+/// Longer patterns than any text that is looked for: databases take no pattern of any length.
+const LONGEST_PATTERN: usize = 10_000;
+
 impl Parser<'_, '_> {
     /// None if nothing of it could be read.
     pub(super) fn boolean(&mut self) -> Option<Condition> {
@@ -230,6 +233,10 @@ impl Parser<'_, '_> {
         let Kind::Text(pattern) = self.peek() else { return Err(self.expected("a pattern in single quotes")) };
         let pattern = pattern.clone();
         self.bump();
+        if pattern.chars().nth(LONGEST_PATTERN).is_some() {
+            let message = format!("A pattern has at most {LONGEST_PATTERN} characters");
+            return Err(self.report(Diagnostic::new(Code::BadPattern, span, message)));
+        }
         let percents = pattern.matches('%').count();
         let at_an_end = pattern.starts_with('%') || pattern.ends_with('%');
         if self.compat == Compat::Strict && percents > 0 && !(percents == 1 && at_an_end) {
