@@ -201,6 +201,17 @@ impl Load {
         Ok(())
     }
 
+    /// Forgets rows of all objects that were deleted before an instant.
+    pub(super) fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
+        let mut statement = self.connection.prepare("SELECT coalesce(max(load), 0) FROM _load WHERE at < ?")?;
+        let last: i64 = statement.query_row([before.as_microsecond()], |row| row.get(0))?;
+        let mut purged = 0;
+        for (_, object) in self.catalog.objects() {
+            purged += self.connection.execute(&write::purge(&object.name), [last])?;
+        }
+        Ok(purged as u64)
+    }
+
     /// How many of the rows that were [`Change::Inserted`] gave way to a later one with the same Id, by object. Known after
     /// [`Load::finish`].
     pub fn duplicates(&self) -> impl Iterator<Item = (ObjectId, u64)> {

@@ -16,6 +16,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ use zoql::Catalog;
 
 pub use load::{Change, Deleter, Load, RowWriter};
 
-use crate::{Error, Result, Snapshot, Source};
+use crate::{Error, Result, Snapshot, Source, error::Kind};
 
 /// Where snapshots take their instant from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -85,6 +86,29 @@ impl Embedded {
     /// Starts a load at an instant: one transaction over any number of objects. Waits while another load runs.
     pub fn begin_load(&self, at: Timestamp) -> Result<Load> {
         Load::begin(&self.shared, at)
+    }
+
+    /// Forgets rows that were deleted before an instant; answers how many. This is a change like any other: it waits for a
+    /// load that runs, and snapshots that are open keep what they see.
+    pub fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
+        let load = Load::begin(&self.shared, (self.shared.clock)())?;
+        let purged = load.purge_deleted(before)?;
+        if purged > 0 {
+            load.commit()?;
+        }
+        Ok(purged)
+    }
+
+    /// The database's own upkeep: moves what it can of its log into the file, and renews the statistics that its planner
+    /// goes by where they are out of date. Never waits for anybody. (Freed pages are used again by later loads; the file
+    /// is not shrunk.)
+    pub fn tidy(&self) -> Result<()> {
+        let connection = connection::loader(&self.shared.path)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        match connection.execute_batch("PRAGMA wal_checkpoint(passive); PRAGMA optimize").map_err(Error::from) {
+            Err(error) if error.kind != Kind::Busy => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Whether no load was ever committed.

@@ -94,6 +94,16 @@ pub(crate) fn remember_seen() -> String {
     format!("INSERT OR IGNORE INTO {SEEN} (Id) VALUES (?1)")
 }
 
+/// Forgets the rows that load `?1` or an earlier one deleted. The range of changes it looks at is small beside the table:
+/// a row that is deleted does not change any more.
+pub(crate) fn purge(object: &str) -> String {
+    Query::delete()
+        .from_table(Alias::new(object))
+        .and_where(stored(DELETED).ne(0))
+        .and_where(stored(LOAD).lte(Expr::cust("?1")))
+        .to_string(SqliteQueryBuilder)
+}
+
 /// A number that no row of an object has.
 pub(crate) const NO_ROW: i64 = -1;
 

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use engine::{Rows, Snapshot, Source, error::Kind};
+use engine::{Rows, Snapshot, Source, Which, error::Kind};
 use export::{Cell, CellSink, Stopped};
 use zoql::Catalog;
 
@@ -102,6 +102,29 @@ fn an_instant_finds_its_place_in_the_history() {
     ] {
         assert_eq!(snapshot.position_before(instant(at)).expect("found").0, position, "{at}");
     }
+}
+
+#[test]
+fn deleted_rows_are_forgotten_in_time_and_open_snapshots_keep_them() {
+    let data = Data::new();
+    let delete = |at: &str, id: &str| {
+        let mut load = data.source.begin_load(instant(at)).expect("a load");
+        let account = load.catalog().find("Account").expect("an object");
+        load.deleter(account).expect("a deleter").delete(id).expect("deleted");
+        load.commit().expect("committed");
+    };
+    name_all(&data, "x");
+    delete("2026-03-01T00:00:00Z", "a0001");
+    delete("2026-03-02T00:00:00Z", "a0002");
+    let all = Rows { which: Which::LiveAndDeleted, flag: None };
+    let count = |snapshot: &dyn Snapshot| {
+        answer(snapshot, &Question::new("select Id from Account", &data.zone), &all).expect("an answer").len() - 1
+    };
+    let before = data.source.begin().expect("a snapshot");
+    assert_eq!(data.source.purge_deleted(instant("2026-03-01T00:00:00Z")).expect("purged"), 0);
+    assert_eq!(data.source.purge_deleted(instant("2026-03-01T12:00:00Z")).expect("purged"), 1);
+    assert_eq!((count(&*before), count(&*data.source.begin().expect("a snapshot"))), (50, 49));
+    data.source.tidy().expect("tidied while a snapshot is open");
 }
 
 #[test]
