@@ -1,6 +1,6 @@
 //! The tables: one per object, a column per field, hidden columns for the history of each row.
 
-use sea_query::{Alias, ColumnDef, Index, SqliteQueryBuilder, Table};
+use sea_query::{Alias, ColumnDef, ConditionalStatement, Expr, ExprTrait, Index, SqliteQueryBuilder, Table};
 use zoql::catalog::{Catalog, Field, FieldType, Object, ObjectId};
 
 use super::names::{CREATED, DELETED, LOAD, ROW};
@@ -53,10 +53,11 @@ fn column(field: &Field) -> ColumnDef {
     column
 }
 
-/// The indexes of an object: by `Id`, by change, and by every field through which another object joins it to-many.
+/// The indexes of an object: by `Id`, by change, by deletion, and by every field through which another object joins it
+/// to-many.
 pub(crate) fn indexes(catalog: &Catalog, object: ObjectId) -> Vec<IndexOf> {
     let fields = catalog.object(object);
-    let mut indexed = vec!["Id", LOAD];
+    let mut indexed = vec!["Id", LOAD, DELETED];
     for join in catalog.objects().flat_map(|(_, source)| &source.joins).filter(|join| join.object == object) {
         let name = fields.field(join.child_field).name.as_str();
         if !indexed.contains(&name) {
@@ -70,8 +71,15 @@ fn index(object: &str, column: &str) -> IndexOf {
     let name = format!("{object}.{column}");
     let mut create = Index::create();
     create.name(&name).table(Alias::new(object)).col(Alias::new(column));
-    if column == "Id" {
-        create.unique();
+    match column {
+        "Id" => {
+            create.unique();
+        }
+        DELETED => {
+            // Of live rows it has no entry, and costs nothing.
+            create.and_where(Expr::col(Alias::new(DELETED)).ne(0));
+        }
+        _ => {}
     }
     IndexOf { create: create.build(SqliteQueryBuilder), name }
 }

@@ -94,13 +94,13 @@ pub(crate) fn remember_seen() -> String {
     format!("INSERT OR IGNORE INTO {SEEN} (Id) VALUES (?1)")
 }
 
-/// Forgets the rows that load `?1` or an earlier one deleted. The range of changes it looks at is small beside the table:
-/// a row that is deleted does not change any more.
+/// Forgets the rows that load `?1` or an earlier one deleted. The first condition is that of the index of deleted rows, to
+/// the letter: that is how SQLite knows that it may use it.
 pub(crate) fn purge(object: &str) -> String {
     Query::delete()
         .from_table(Alias::new(object))
         .and_where(stored(DELETED).ne(0))
-        .and_where(stored(LOAD).lte(Expr::cust("?1")))
+        .and_where(stored(DELETED).lte(Expr::cust("?1")))
         .to_string(SqliteQueryBuilder)
 }
 
