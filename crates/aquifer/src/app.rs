@@ -135,7 +135,9 @@ fn lock(config: &Config) -> anyhow::Result<File> {
         Err(std::fs::TryLockError::WouldBlock) => {
             anyhow::bail!("another server is running on the data in {}", config.data.dir.display())
         }
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 

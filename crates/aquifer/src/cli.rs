@@ -5,8 +5,8 @@ mod check;
 mod client;
 mod delete;
 mod demo;
-mod draw;
 mod describe;
+mod draw;
 mod files;
 mod load;
 mod model;
@@ -17,7 +17,7 @@ mod status;
 mod submit;
 mod table;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -71,9 +71,17 @@ pub fn main() -> ExitCode {
         Command::Describe(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // `aquifer describe | head` is no fault.
+        if !is_broken_pipe(&error) {
+            eprintln!("error: {error:#}");
+        }
         ExitCode::FAILURE
     })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Prints one line of JSON for machines.

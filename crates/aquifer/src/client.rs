@@ -140,7 +140,10 @@ impl Client {
 fn read(response: &mut Response<Body>) -> Result<String> {
     let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()?.parse().ok());
     if matches!(response.status().as_u16(), 429 | 502..=504) {
-        return Err(Error::Busy { status: response.status().as_u16(), retry_after: retry_after.map(Duration::from_secs) });
+        return Err(Error::Busy {
+            status: response.status().as_u16(),
+            retry_after: retry_after.map(Duration::from_secs),
+        });
     }
     let text = response.body_mut().with_config().limit(64 << 20).lossy_utf8(true).read_to_string();
     text.map_err(|error| Error::Broken(error.to_string()))

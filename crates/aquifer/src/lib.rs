@@ -10,6 +10,7 @@
 pub mod access;
 pub mod app;
 pub mod aqua;
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
@@ -20,4 +21,3 @@ pub mod results;
 pub mod runner;
 pub mod secret;
 pub mod store;
-pub mod cli;

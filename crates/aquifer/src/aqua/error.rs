@@ -38,8 +38,13 @@ pub enum Error {
     /// The file was there until its time was over.
     FilePurged,
     /// The range that was asked for lies outside the file.
-    NoSuchRange { bytes: u64 },
-    Token { error: TokenError, at: Timestamp },
+    NoSuchRange {
+        bytes: u64,
+    },
+    Token {
+        error: TokenError,
+        at: Timestamp,
+    },
     /// A fault of ours; the text is for the log.
     Internal(String),
 }
@@ -103,9 +108,7 @@ impl Error {
         let platform =
             |status, code, message: &str| Wire { status, body: Body::Platform { code, message: message.to_owned() } };
         match self {
-            Error::Malformed(_) => {
-                platform(200, MALFORMED, "Oops, request is malformed. Please check your request.")
-            }
+            Error::Malformed(_) => platform(200, MALFORMED, "Oops, request is malformed. Please check your request."),
             Error::Unauthenticated => platform(401, UNAUTHENTICATED, "Authentication error"),
             Error::NoSuchRoute => platform(404, NOT_FOUND, "There is no such resource."),
             Error::NoSuchMethod => platform(405, NOT_FOUND, "The resource does not take this method."),
@@ -126,9 +129,13 @@ impl Error {
             ),
             Error::UnknownPartner => aqua("90019", "Partner ID is not recognized."),
             Error::TooManyJobs => aqua("90028", "There are too many concurrent jobs."),
-            Error::Unavailable(what) => aqua("90010", &format!("{INTERNAL_TEXT} This version of the server lacks {what}.")),
+            Error::Unavailable(what) => {
+                aqua("90010", &format!("{INTERNAL_TEXT} This version of the server lacks {what}."))
+            }
             Error::NoSuchFile => platform(404, NOT_FOUND, "There is no such file."),
-            Error::FilePurged => platform(404, NOT_FOUND, "The file was purged: the time for which files are kept is over."),
+            Error::FilePurged => {
+                platform(404, NOT_FOUND, "The file was purged: the time for which files are kept is over.")
+            }
             Error::NoSuchRange { .. } => platform(416, NOT_FOUND, "The range lies outside the file."),
             Error::Token { error, at } => error.wire(*at),
             Error::Internal(_) => Wire { status: 500, ..aqua("90010", INTERNAL_TEXT) },

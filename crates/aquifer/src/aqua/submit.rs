@@ -83,7 +83,8 @@ fn query(value: &Value) -> Result<Query, Wrong> {
         name: lenient::text(query, "name")?,
         text,
         language: lenient::word(query, "type", &languages, Language::Export)?,
-        api_version: lenient::number(query, "apiVersion")?.map_or(Ok(DEFAULT_API_VERSION), |version| api_version(&version))?,
+        api_version: lenient::number(query, "apiVersion")?
+            .map_or(Ok(DEFAULT_API_VERSION), |version| api_version(&version))?,
         deleted: deleted.transpose()?,
         convert_to_currencies: lenient::non_empty(query, "convertToCurrencies")?,
     })
@@ -194,8 +195,9 @@ fn warnings(request: &Request) -> Vec<String> {
         ("useLastCompletedJobQueries", spec.use_last_queries),
     ];
     let ignored = ignored.into_iter().filter(|(_, sent)| *sent);
-    let mut warnings: Vec<String> =
-        ignored.map(|(key, _)| format!("{key} was ignored: it belongs to stateful mode, and this job is stateless")).collect();
+    let mut warnings: Vec<String> = ignored
+        .map(|(key, _)| format!("{key} was ignored: it belongs to stateful mode, and this job is stateless"))
+        .collect();
     if spec.notify_url.is_some() {
         warnings.push("notifyUrl will not be called: this version of the server makes no callouts".to_owned());
     }

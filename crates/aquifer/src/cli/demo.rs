@@ -38,7 +38,8 @@ pub struct Args {
     /// Address and port to listen on; port 0 lets the system choose [default: 127.0.0.1:8400]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// How much data: 1 is 3,000 accounts with some 80,000 invoice items, 300 is some 24 million items [default: 1]
+    /// How much data: 1 is 3,000 accounts with 85,000 invoice items in a quarter of a GB of disk, 300 is 25 million
+    /// items in 75 GB [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     scale: Option<u32>,
     /// Which data: another seed invents other customers [default: 1]
@@ -47,15 +48,26 @@ pub struct Args {
     /// When ready, print one line {"url", "client_id", "client_secret"}, and nothing else
     #[arg(long)]
     json: bool,
+    /// Less data than scale 1, for tests
+    #[arg(long, value_name = "N", hide = true, conflicts_with = "scale")]
+    accounts: Option<u32>,
 }
 
 /// What the demo remembers: `demo.json` in the data directory, readable by its owner only.
 #[derive(Serialize, Deserialize)]
 struct Memory {
-    scale: u32,
+    accounts: u32,
     seed: u64,
     client_id: String,
     client_secret: String,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Ready<'a> {
+    url: &'a str,
+    client_id: &'a str,
+    client_secret: &'a str,
 }
 
 const DIRECTORY: &str = "aquifer-demo";
@@ -106,18 +118,22 @@ impl Args {
             "{dir} holds data, but not the whole demo: choose another --data, or remove it (`aquifer serve --data \
              {dir}` serves what is in it)"
         );
-        let (scale, seed) = (self.scale.unwrap_or(1), self.seed.unwrap_or(1));
-        generate(source, Recipe { accounts: scale * demo::ACCOUNTS, seed })?;
+        let (accounts, seed) = (self.wanted_accounts().unwrap_or(demo::ACCOUNTS), self.seed.unwrap_or(1));
+        generate(source, Recipe { accounts, seed })?;
         let client = access::create_client(&*store, "demo", clock::System.now()).await?;
-        let memory = Memory { scale, seed, client_id: String::new(), client_secret: String::new() }.with(client);
+        let memory = Memory { accounts, seed, client_id: String::new(), client_secret: String::new() }.with(client);
         remember(&path, &memory)?;
         Ok(memory)
     }
 
-    fn mention_other_data(&self, memory: &Memory) {
-        let wanted = (self.scale.unwrap_or(memory.scale), self.seed.unwrap_or(memory.seed));
-        if wanted != (memory.scale, memory.seed) {
-            tracing::warn!(scale = memory.scale, seed = memory.seed, "the data are there already; --data makes others");
+    fn wanted_accounts(&self) -> Option<u32> {
+        self.accounts.or(self.scale.map(|scale| scale * demo::ACCOUNTS))
+    }
+
+    fn mention_other_data(&self, Memory { accounts, seed, .. }: &Memory) {
+        let other_size = self.wanted_accounts().is_some_and(|wanted| wanted != *accounts);
+        if other_size || self.seed.is_some_and(|wanted| wanted != *seed) {
+            tracing::warn!(accounts, seed, "the data are there already and stay; another --data has room for others");
         }
     }
 
@@ -125,8 +141,7 @@ impl Args {
     fn announce(&self, url: &str, memory: &Memory) -> anyhow::Result<()> {
         let Memory { client_id: id, client_secret: secret, .. } = memory;
         if self.json {
-            let line = serde_json::json!({ "url": url, "client_id": id, "client_secret": secret });
-            super::print_json(&line)?;
+            super::print_json(&Ready { url, client_id: id, client_secret: secret })?;
         } else {
             // As it was called, so that it can be pasted: `cargo run` does not install it.
             let program = env::args().next().unwrap_or_else(|| "aquifer".to_owned());

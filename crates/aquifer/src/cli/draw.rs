@@ -19,7 +19,8 @@ impl Fault<'_> {
     /// nothing to point at.
     pub fn draw(&self, title: &str, text: &str, colours: bool) -> String {
         let heading = Level::ERROR.primary_title(self.message).id(self.code);
-        let mut group = if text.is_empty() { Group::with_title(heading) } else { heading.element(self.snippet(title, text)) };
+        let mut group =
+            if text.is_empty() { Group::with_title(heading) } else { heading.element(self.snippet(title, text)) };
         if let Some(note) = self.note {
             group = group.element(Level::NOTE.message(note));
         }

@@ -90,12 +90,8 @@ impl Args {
             None => config.tenant.zone(),
         };
         let skip = self.on_error == OnError::Skip;
-        let options = Options {
-            zone,
-            custom: self.custom,
-            whole: self.whole,
-            rejects: skip.then(|| self.rejects.clone()),
-        };
+        let options =
+            Options { zone, custom: self.custom, whole: self.whole, rejects: skip.then(|| self.rejects.clone()) };
 
         let progress = Progress::new(&inputs);
         let loaded = load::load(&source, &inputs, &options, clock.now(), &mut |step| progress.show(step));

@@ -32,18 +32,21 @@ pub fn end(error: &anyhow::Error) -> ExitCode {
         say(format_args!("{error:#}"));
         return LOCAL.into();
     };
-    if let Error::Refused { faults, .. } = fault {
-        draw_all(faults);
-    }
     match fault {
         // Whoever reads our output has seen enough: `| head`.
         Error::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        Error::Refused { code, faults, .. } if !faults.is_empty() => {
+            draw_all(faults);
+            say(format_args!("the server refuses the job ({})", code.as_deref().unwrap_or("no code")));
+        }
         _ => say(format_args!("{error:#}")),
     }
     let code = match fault {
-        Error::Unreachable { .. } | Error::Busy { .. } | Error::Unauthorized(_) | Error::Strange { .. } | Error::Broken(_) => {
-            UNREACHABLE
-        }
+        Error::Unreachable { .. }
+        | Error::Busy { .. }
+        | Error::Unauthorized(_)
+        | Error::Strange { .. }
+        | Error::Broken(_) => UNREACHABLE,
         Error::Refused { .. } => REFUSED,
         Error::File { .. } | Error::Output(_) => LOCAL,
         Error::Interrupted => interrupt::EXIT_CODE,

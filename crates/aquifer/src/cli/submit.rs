@@ -32,7 +32,8 @@ impl Args {
 
     #[expect(clippy::print_stdout, reason = "this is what the command is for")]
     fn execute(self) -> anyhow::Result<ExitCode> {
-        let text = if self.file.as_os_str() == "-" { io::read_to_string(io::stdin()) } else { fs::read_to_string(&self.file) };
+        let text =
+            if self.file.as_os_str() == "-" { io::read_to_string(io::stdin()) } else { fs::read_to_string(&self.file) };
         let text = text.with_context(|| format!("{}", self.file.display()))?;
         let document: Value = serde_json::from_str(&text).with_context(|| format!("{}", self.file.display()))?;
 

@@ -151,7 +151,9 @@ pub fn fault(status: u16, text: &str) -> Error {
         (401, said) => Error::Unauthorized(said.unwrap_or_else(|| format!("status {status}"))),
         (500.., said) => Error::Strange { status, text: said.unwrap_or_else(|| beginning(text)) },
         (_, Some(message)) => Error::Refused { code: code(&body), message, faults: faults(&body) },
-        (404, None) => Error::Refused { code: None, message: "there is no such thing here".to_owned(), faults: Vec::new() },
+        (404, None) => {
+            Error::Refused { code: None, message: "there is no such thing here".to_owned(), faults: Vec::new() }
+        }
         (_, None) => Error::Strange { status, text: beginning(text) },
     }
 }
@@ -214,7 +216,11 @@ mod tests {
         (400, r#"{"faultcode":"fns:INVALID_SESSION","faultstring":"Gone"}"#, "fns:INVALID_SESSION: Gone"),
         (401, r#"{"message":"Authentication error"}"#, "the server refuses the credentials: Authentication error"),
         (404, "", "there is no such thing here"),
-        (502, "<html>\n<b>Bad gateway", "the server answered with status 502 and this is not AQuA: <html> <b>Bad gateway"),
+        (
+            502,
+            "<html>\n<b>Bad gateway",
+            "the server answered with status 502 and this is not AQuA: <html> <b>Bad gateway",
+        ),
         (200, "<html>", "the server answered with status 200 and this is not AQuA: <html>"),
     ];
 

@@ -19,7 +19,13 @@ pub struct Args {
     url: Option<String>,
     #[arg(long, env = "AQUIFER_CLIENT_ID", value_name = "ID", help = "OAuth client id")]
     client_id: Option<String>,
-    #[arg(long, env = "AQUIFER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true, help = "OAuth client secret")]
+    #[arg(
+        long,
+        env = "AQUIFER_CLIENT_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        help = "OAuth client secret"
+    )]
     client_secret: Option<String>,
     /// User name for Basic authentication, instead of a client id
     #[arg(long, env = "AQUIFER_USER", value_name = "NAME", conflicts_with = "client_id")]
@@ -109,31 +115,34 @@ fn default_file() -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn args() -> Args {
-        let nowhere = Some(PathBuf::from("/dev/null"));
-        Args { url: None, client_id: None, client_secret: None, user: None, password: None, client_config: nowhere }
+    /// Arguments with a file of that text, and nothing else.
+    fn args(folder: &tempfile::TempDir, text: &str) -> Args {
+        let path = folder.path().join("client.toml");
+        std::fs::write(&path, text).unwrap();
+        Args { url: None, client_id: None, client_secret: None, user: None, password: None, client_config: Some(path) }
     }
 
     #[test]
     fn flags_win_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("client.toml");
-        std::fs::write(&path, "url = 'https://rest.example.com/'\nuser = 'kim'\npassword = 'a:b'\n").unwrap();
-        let client = Args { client_config: Some(path.clone()), ..args() }.client().unwrap();
+        let text = "url = 'https://rest.example.com/'\nuser = 'kim'\npassword = 'a:b'\n";
+        let client = args(&folder, text).client().unwrap();
         assert_eq!(client.url(), "https://rest.example.com");
         assert_eq!(client.authorization().unwrap(), "Basic a2ltOmE6Yg==");
 
         let url = Some("http://localhost:1".to_owned());
-        let client = Args { url, client_config: Some(path), ..args() }.client().unwrap();
+        let client = Args { url, ..args(&folder, text) }.client().unwrap();
         assert_eq!(client.url(), "http://localhost:1");
     }
 
     #[test]
-    fn half_of_a_credential_and_none_are_told_apart() {
-        let id = Some("abc".to_owned());
-        let half = Args { client_id: id, ..args() }.client().err().unwrap();
-        assert_eq!(half.to_string(), "a client id without its secret");
-        let none = args().client().err().unwrap();
-        assert!(none.to_string().starts_with("no credentials for http://127.0.0.1:8400"), "{none}");
+    fn what_is_missing_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |args: Args| format!("{:#}", args.client().err().unwrap());
+        assert_eq!(said(args(&folder, "client_id = 'abc'")), "a client id without its secret");
+        assert_eq!(said(Args { user: Some("kim".to_owned()), ..args(&folder, "") }), "a user without a password");
+        assert!(said(args(&folder, "")).starts_with("no credentials for http://127.0.0.1:8400"));
+        assert!(said(args(&folder, "url = 'rest.example.com'")).contains("is no http or https URL"));
+        assert!(said(args(&folder, "clientid = 'abc'")).contains("clientid"));
     }
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{Client, Error, Result, answer::Job, interrupt::Interrupt};
 
 /// A job may end at once: we ask soon, and then less and less often.
-const SOONEST: Duration = Duration::from_millis(100);
+const SOONEST: Duration = Duration::from_millis(50);
 const LATEST: Duration = Duration::from_secs(5);
 /// How often in a row the server may be away: it may be starting again, and takes the job up when it is back.
 const PATIENCE: u32 = 20;

@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::signal;
+
 use super::{Error, Result};
 
 /// What a shell reports for a program that Ctrl-C ended.
@@ -19,17 +21,26 @@ pub const EXIT_CODE: u8 = 130;
 /// Hears of the first Ctrl-C; the second ends the process.
 pub struct Interrupt {
     pressed: Arc<AtomicBool>,
-    signal: Receiver<()>,
+    heard: Receiver<()>,
 }
 
 impl Interrupt {
     pub fn listen() -> anyhow::Result<Interrupt> {
         let pressed = Arc::new(AtomicBool::new(false));
-        let (sender, signal) = mpsc::channel();
+        let (sender, heard) = mpsc::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let mut presses = {
+            // From here on Ctrl-C is ours, before anything is begun that it could leave half done.
+            let _context = runtime.enter();
+            #[cfg(unix)]
+            let presses = signal::unix::signal(signal::unix::SignalKind::interrupt())?;
+            #[cfg(windows)]
+            let presses = signal::windows::ctrl_c()?;
+            presses
+        };
         let flag = pressed.clone();
         thread::spawn(move || {
-            while runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            while runtime.block_on(presses.recv()).is_some() {
                 if flag.swap(true, Ordering::Relaxed) {
                     process::exit(EXIT_CODE.into());
                 }
@@ -37,7 +48,7 @@ impl Interrupt {
                 let _ = sender.send(());
             }
         });
-        Ok(Interrupt { pressed, signal })
+        Ok(Interrupt { pressed, heard })
     }
 
     pub fn check(&self) -> Result<()> {
@@ -47,7 +58,7 @@ impl Interrupt {
     /// Waits so long, unless it is interrupted.
     pub fn wait(&self, time: Duration) -> Result<()> {
         self.check()?;
-        match self.signal.recv_timeout(time) {
+        match self.heard.recv_timeout(time) {
             Ok(()) => Err(Error::Interrupted),
             // Without a handler there is nothing to hear, but the time passes all the same.
             Err(RecvTimeoutError::Disconnected) => {

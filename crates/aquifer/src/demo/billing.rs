@@ -125,7 +125,8 @@ pub fn draft(world: &World, profile: &Profile, subscriptions: &[Subscription]) -
     let chosen = random.percent(5);
     let made = at(days_after(END, random.between(-4, 4)), 10 * 3600 + random.below(3600));
     let removed = seconds_after(made, i64::from(random.between(1, 4)) * 86_400);
-    let started = subscriptions.first().is_some_and(|first| seconds_after(first.versions[0].stamp.created, 86_400) < made);
+    let started =
+        subscriptions.first().is_some_and(|first| seconds_after(first.versions[0].stamp.created, 86_400) < made);
     if !chosen || !started || made >= world.as_of {
         return None;
     }
@@ -156,13 +157,7 @@ struct Due {
     amount: Money,
 }
 
-fn items(
-    profile: &Profile,
-    subscriptions: &[Subscription],
-    usage: &[Usage],
-    month: u32,
-    known: Timestamp,
-) -> Vec<Due> {
+fn items(profile: &Profile, subscriptions: &[Subscription], usage: &[Usage], month: u32, known: Timestamp) -> Vec<Due> {
     let mut due = Vec::new();
     for (position, subscription) in subscriptions.iter().enumerate() {
         let Some((version, state)) = subscription.in_force(month, known) else { continue };
@@ -182,7 +177,7 @@ type Placed<'a> = (usize, usize, &'a Version);
 fn in_advance(profile: &Profile, month: u32, (subscription, version, state): Placed<'_>, due: &mut Vec<Due>) {
     let currency = profile.country.currency;
     for (plan_position, plan) in state.plans.iter().enumerate() {
-        if month < plan.since || (month - plan.since) % plan.plan.period != 0 {
+        if month < plan.since || !(month - plan.since).is_multiple_of(plan.plan.period) {
             continue;
         }
         for (position, charge) in plan.charges.iter().enumerate() {

@@ -192,8 +192,15 @@ fn history(random: &mut Random, plan: &Plan, start: u32) -> Vec<(u32, Change)> {
     }
     // One change a month: of two, the one that came up later in the list weighs more (a renewal, a cancellation).
     events.sort_by_key(|(month, _)| *month);
-    events.dedup_by(|later, kept| later.0 == kept.0 && later.0 != start && { kept.1 = later.1; true });
-    events.retain(|(month, change)| end.is_none_or(|end| *month < end || (*month == end && *change == Change::Cancelled)));
+    events.dedup_by(|later, kept| {
+        later.0 == kept.0 && later.0 != start && {
+            kept.1 = later.1;
+            true
+        }
+    });
+    events.retain(|(month, change)| {
+        end.is_none_or(|end| *month < end || (*month == end && *change == Change::Cancelled))
+    });
     events
 }
 
@@ -269,7 +276,10 @@ impl State {
             let stamp = Stamp::new(Object::RatePlan, created, profile.number, ordinal);
             RatePlan { stamp, plan, since, charges: charges.collect() }
         };
-        let plans = plans.into_iter().zip(0..).filter_map(|(plan, slot)| plan.map(|(plan, since)| rate_plan(slot, plan, since)));
+        let plans = plans
+            .into_iter()
+            .zip(0..)
+            .filter_map(|(plan, slot)| plan.map(|(plan, since)| rate_plan(slot, plan, since)));
         Version {
             number: position + 1,
             stamp: Stamp::new(Object::Subscription, created, profile.number, ordinal),

@@ -56,7 +56,8 @@ impl Customer {
         let mut gone = remove_contacts(world, &mut profile);
         let mut subscriptions = Subscription::draw_all(world, &profile);
         let places = subscriptions.iter().enumerate();
-        let mut usage: Vec<Usage> = places.flat_map(|(place, each)| usage::draw(world, &profile, place, each)).collect();
+        let mut usage: Vec<Usage> =
+            places.flat_map(|(place, each)| usage::draw(world, &profile, place, each)).collect();
         let mut invoices = billing::bill(world, &profile, &subscriptions, &mut usage);
         note_billing(&mut subscriptions, &invoices);
         let settlement = settlement::settle(world, &profile, &mut invoices);

@@ -122,7 +122,8 @@ impl Profile {
         let method = (!draft && random.percent(75)).then(|| Method::draw(&mut random, stamp, number, country, holder));
         let auto_pay = method.is_some() && random.percent(85);
         let term = if auto_pay { TERMS[0] } else { *random.pick(&TERMS) };
-        let vat_id = country.vat_prefix.map(|prefix| prefix.to_owned() + &place::fill_pattern(&mut random, "#########"));
+        let vat_id =
+            country.vat_prefix.map(|prefix| prefix.to_owned() + &place::fill_pattern(&mut random, "#########"));
 
         Profile {
             number,
@@ -144,7 +145,7 @@ impl Profile {
             auto_pay,
             pays_in_pairs: !auto_pay && random.percent(15),
             batch: 1 + random.below(8),
-            sales_rep: *random.pick::<&str>(&SALES_REPS),
+            sales_rep: random.pick::<&str>(&SALES_REPS),
         }
     }
 
@@ -228,7 +229,9 @@ impl Method {
     fn draw(random: &mut Random, account: Stamp, number: u32, country: &Country, holder: String) -> Method {
         let kinds: &[MethodKind] = match country.currency.code {
             "USD" => &[MethodKind::Visa, MethodKind::MasterCard, MethodKind::AmericanExpress, MethodKind::Ach],
-            "EUR" => &[MethodKind::Visa, MethodKind::MasterCard, MethodKind::Sepa, MethodKind::Sepa, MethodKind::PayPal],
+            "EUR" => {
+                &[MethodKind::Visa, MethodKind::MasterCard, MethodKind::Sepa, MethodKind::Sepa, MethodKind::PayPal]
+            }
             _ => &[MethodKind::Visa, MethodKind::MasterCard, MethodKind::PayPal],
         };
         Method {

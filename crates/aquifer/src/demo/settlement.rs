@@ -215,7 +215,12 @@ impl Desk<'_> {
             invoice.paid += share;
             invoice.stamp.touch(attempt.at);
             parts.push(Part {
-                stamp: Stamp::new(Object::InvoicePayment, attempt.at, number, position as u32 * PARTS + parts.len() as u32),
+                stamp: Stamp::new(
+                    Object::InvoicePayment,
+                    attempt.at,
+                    number,
+                    position as u32 * PARTS + parts.len() as u32,
+                ),
                 invoice: place,
                 amount: share,
                 refunded: Money::ZERO,
@@ -229,7 +234,7 @@ impl Desk<'_> {
             amount: amount + surplus,
             failed: attempt.failed,
             electronic: self.profile.auto_pay,
-            external: if number % 3 == 0 { ExternalMethod::Check } else { ExternalMethod::WireTransfer },
+            external: if number.is_multiple_of(3) { ExternalMethod::Check } else { ExternalMethod::WireTransfer },
             surplus,
             parts,
         });

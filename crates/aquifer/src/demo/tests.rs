@@ -140,7 +140,9 @@ fn the_catalog_knows_every_field_and_picklist_value() {
             let field = described.field(described.find_field(name).unwrap_or_else(|| panic!("{object}.{name}")));
             assert_eq!(&field.name, name, "{object}");
             let fits = match field.field_type {
-                FieldType::Id => value.len() == 32 && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+                FieldType::Id => {
+                    value.len() == 32 && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                }
                 FieldType::Picklist => field.options.is_empty() || field.options.contains(value),
                 FieldType::Boolean => value == "true" || value == "false",
                 FieldType::Integer | FieldType::Datetime => value.parse::<i64>().is_ok(),

@@ -140,7 +140,8 @@ impl<const SCALE: u32> Sum for Fixed<SCALE> {
 impl<const SCALE: u32> fmt::Display for Fixed<SCALE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = 10_u64.pow(SCALE);
-        let (whole, mut rest, mut digits) = (self.0.unsigned_abs() / unit, self.0.unsigned_abs() % unit, SCALE as usize);
+        let (whole, mut rest, mut digits) =
+            (self.0.unsigned_abs() / unit, self.0.unsigned_abs() % unit, SCALE as usize);
         if self.0 < 0 {
             f.write_str("-")?;
         }

@@ -83,13 +83,16 @@ fn headers(file: &PublishedFile, etag: &str, range: Option<&Range<u64>>) -> Resu
     let content_range = range.map(|range| format!("bytes {}-{}/{}", range.start, range.end - 1, file.bytes));
     let fields = fields.into_iter().chain(content_range.map(|range| (header::CONTENT_RANGE, range)));
     fields
-        .map(|(name, value)| Ok((name, HeaderValue::from_str(&value).map_err(|error| Error::Internal(error.to_string()))?)))
+        .map(|(name, value)| {
+            Ok((name, HeaderValue::from_str(&value).map_err(|error| Error::Internal(error.to_string()))?))
+        })
         .collect()
 }
 
 /// From hex, as the store has it, to base64, as the header wants it.
 fn digest(hex: &str) -> String {
-    let bytes: Vec<u8> = (0..hex.len() / 2).filter_map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()).collect();
+    let bytes: Vec<u8> =
+        (0..hex.len() / 2).filter_map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()).collect();
     STANDARD.encode(bytes)
 }
 

@@ -86,7 +86,8 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!(id.to_string().starts_with("18ad08f06909"), "{id}");
         assert_ne!(id, JobId::new(now));
-        for wrong in ["", "..", &id.to_string()[1..], &id.to_string().to_uppercase(), &format!("+{}", &id.to_string()[1..])]
+        for wrong in
+            ["", "..", &id.to_string()[1..], &id.to_string().to_uppercase(), &format!("+{}", &id.to_string()[1..])]
         {
             assert_eq!(wrong.parse::<JobId>(), Err(NotAnId), "{wrong}");
         }

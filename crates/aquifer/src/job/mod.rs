@@ -115,13 +115,8 @@ pub enum BatchState {
 }
 
 impl BatchState {
-    pub const ALL: [BatchState; 5] = [
-        BatchState::Pending,
-        BatchState::Executing,
-        BatchState::Completed,
-        BatchState::Aborted,
-        BatchState::Cancelled,
-    ];
+    pub const ALL: [BatchState; 5] =
+        [BatchState::Pending, BatchState::Executing, BatchState::Completed, BatchState::Aborted, BatchState::Cancelled];
 
     /// How stores spell it.
     pub fn name(self) -> &'static str {
@@ -160,13 +155,28 @@ pub enum Event {
     Taken,
     /// The runner has its view of the data.
     Began(SnapshotMark),
-    BatchStarted { batch: usize, at: Timestamp },
-    BatchFinished { batch: usize, at: Timestamp, output: Output },
+    BatchStarted {
+        batch: usize,
+        at: Timestamp,
+    },
+    BatchFinished {
+        batch: usize,
+        at: Timestamp,
+        output: Output,
+    },
     /// Every batch has finished.
-    Completed { at: Timestamp },
+    Completed {
+        at: Timestamp,
+    },
     /// `batch` is the one to blame, if it is a batch.
-    Failed { at: Timestamp, batch: Option<usize>, fault: Fault },
-    Cancelled { at: Timestamp },
+    Failed {
+        at: Timestamp,
+        batch: Option<usize>,
+        fault: Fault,
+    },
+    Cancelled {
+        at: Timestamp,
+    },
     /// The runner gives it back unharmed, to be run from the start: this attempt does not count.
     Released,
 }
@@ -243,7 +253,9 @@ impl Job {
     /// Everything that a client may download.
     pub fn published(&self) -> impl Iterator<Item = (&Batch, &ResultFile)> {
         let outputs = self.batches.iter().filter(|_| self.state.is_terminal());
-        outputs.flat_map(|batch| batch.output.iter().flat_map(move |output| output.files.iter().map(move |file| (batch, file))))
+        outputs.flat_map(|batch| {
+            batch.output.iter().flat_map(move |output| output.files.iter().map(move |file| (batch, file)))
+        })
     }
 
     /// Where the current attempt's files are kept; nothing else is.
@@ -275,14 +287,7 @@ impl Job {
 
 impl Batch {
     fn pending(id: BatchId) -> Batch {
-        Batch {
-            id,
-            state: BatchState::Pending,
-            message: String::new(),
-            started_at: None,
-            ended_at: None,
-            output: None,
-        }
+        Batch { id, state: BatchState::Pending, message: String::new(), started_at: None, ended_at: None, output: None }
     }
 }
 

@@ -73,8 +73,13 @@ impl Runner {
             Failure::Cancelled => Stop::Lost,
         })?;
         tracing::info!(job = %job.id, batch, rows = finished.rows, bytes = finished.bytes, "written");
-        let file =
-            ResultFile { id: file, path, rows: finished.rows, bytes: finished.bytes, sha256: secret::hex(&finished.sha256) };
+        let file = ResultFile {
+            id: file,
+            path,
+            rows: finished.rows,
+            bytes: finished.bytes,
+            sha256: secret::hex(&finished.sha256),
+        };
         let output = Output { rows: finished.rows, files: vec![file] };
         let done = Event::BatchFinished { batch, at: self.clock.now(), output };
         self.store.apply(job.id, Some(lease), done).await?;

@@ -17,7 +17,7 @@ use std::{
 };
 
 use engine::{Snapshot, Source};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
@@ -51,12 +51,19 @@ struct AtWork {
     progress: Vec<Arc<export::file::Progress>>,
     snapshot: OnceLock<Arc<dyn Snapshot>>,
     cancelled: watch::Sender<bool>,
+    /// Until when the lease holds.
+    renewed: watch::Sender<Timestamp>,
 }
 
 impl AtWork {
-    fn new(batches: usize) -> AtWork {
+    fn new(batches: usize, until: Timestamp) -> AtWork {
         let progress = (0..batches).map(|_| Arc::default()).collect();
-        AtWork { progress, snapshot: OnceLock::new(), cancelled: watch::Sender::new(false) }
+        AtWork {
+            progress,
+            snapshot: OnceLock::new(),
+            cancelled: watch::Sender::new(false),
+            renewed: watch::Sender::new(until),
+        }
     }
 
     /// Tells whoever reads and whoever writes to stop; they do within a moment.
@@ -108,6 +115,15 @@ impl Runner {
         }
     }
 
+    /// Until when the lease of a job that runs here has been renewed; it changes with every renewal.
+    pub fn renewed(&self, job: JobId) -> Option<watch::Receiver<Timestamp>> {
+        self.find(job).map(|at_work| at_work.renewed.subscribe())
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     pub fn is_at_work(&self, job: JobId) -> bool {
         self.find(job).is_some()
     }
@@ -142,7 +158,7 @@ impl Runner {
 
     /// Waits for a job and takes it up; `None` when it is time to stop. Only the waiting is broken off, never the
     /// taking: a job that was taken and then dropped would wait until its lease has run out.
-    async fn next(&self, stopping: &mut watch::Receiver<bool>) -> Option<(Job, LeaseToken)> {
+    async fn next(&self, stopping: &mut watch::Receiver<bool>) -> Option<(Job, Lease)> {
         while !*stopping.borrow_and_update() {
             let now = self.clock.now();
             let lease = Lease {
@@ -150,7 +166,7 @@ impl Runner {
                 until: now + self.config.runner.lease(),
             };
             match self.store.take(&lease, now, self.config.runner.max_attempts).await {
-                Ok(Some(job)) => return Some((job, lease.token)),
+                Ok(Some(job)) => return Some((job, lease)),
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "cannot look for jobs"),
             }
@@ -171,8 +187,8 @@ impl Runner {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).get(&job).cloned()
     }
 
-    fn enter(&self, job: &Job) -> Arc<AtWork> {
-        let at_work = Arc::new(AtWork::new(job.batches.len()));
+    fn enter(&self, job: &Job, until: Timestamp) -> Arc<AtWork> {
+        let at_work = Arc::new(AtWork::new(job.batches.len(), until));
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, at_work.clone());
         at_work
     }

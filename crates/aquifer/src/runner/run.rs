@@ -42,13 +42,14 @@ impl Stop {
 }
 
 impl Runner {
-    pub(super) async fn run(&self, job: Job, lease: LeaseToken) {
+    pub(super) async fn run(&self, job: Job, lease: Lease) {
         let id = job.id;
-        let at_work = self.enter(&job);
+        let at_work = self.enter(&job, lease.until);
+        let lease = lease.token;
         tracing::info!(job = %id, attempt = job.attempt, "started");
         let stop = tokio::select! {
             done = self.work(&job, &lease, &at_work) => done.err(),
-            stop = self.heartbeat(&job, &lease) => Some(stop),
+            stop = self.heartbeat(&job, &lease, &at_work) => Some(stop),
             () = cancelled(&at_work) => Some(Stop::Lost),
             () = self.grace_over() => Some(Stop::Shutdown),
         };
@@ -85,16 +86,17 @@ impl Runner {
     }
 
     /// Keeps the lease alive; returns when it is lost.
-    async fn heartbeat(&self, job: &Job, lease: &LeaseToken) -> Stop {
-        let mut until = self.clock.now() + self.config.runner.lease();
+    async fn heartbeat(&self, job: &Job, lease: &LeaseToken, at_work: &AtWork) -> Stop {
         loop {
             self.clock.sleep_until(self.clock.now() + self.config.runner.lease() / 3).await;
             let renewed = Lease { token: lease.clone(), until: self.clock.now() + self.config.runner.lease() };
             match self.store.renew(job.id, &renewed).await {
-                Ok(()) => until = renewed.until,
+                Ok(()) => {
+                    at_work.renewed.send_replace(renewed.until);
+                }
                 Err(store::Error::LeaseLost) => return Stop::Lost,
-                Err(error) if self.clock.now() < until => tracing::warn!(job = %job.id, %error, "cannot renew the lease"),
-                Err(error) => return Stop::Store(error),
+                Err(error) if self.clock.now() >= *at_work.renewed.borrow() => return Stop::Store(error),
+                Err(error) => tracing::warn!(job = %job.id, %error, "cannot renew the lease"),
             }
         }
     }

@@ -205,8 +205,12 @@ async fn a_released_job_waits_again(store: &dyn Store) {
 async fn files_are_published_with_the_end_of_the_job_and_not_before(store: &dyn Store) {
     let job = submitted(store, job()).await;
     let executing = run(store, both_batches()).await;
-    let files: Vec<FileId> =
-        executing.batches.iter().flat_map(|batch| batch.output.iter().flat_map(|output| &output.files)).map(|file| file.id).collect();
+    let files: Vec<FileId> = executing
+        .batches
+        .iter()
+        .flat_map(|batch| batch.output.iter().flat_map(|output| &output.files))
+        .map(|file| file.id)
+        .collect();
     assert_eq!(store.file("default", files[0]).await.unwrap(), None);
     let prefix = executing.attempt_prefix();
     assert_eq!(store.kept(job.id).await.unwrap(), Kept { attempt: Some(prefix), files: vec![] });
@@ -271,14 +275,14 @@ async fn what_is_over_is_purged(store: &dyn Store) {
     submitted(store, job()).await;
     let job = run(store, both_batches().into_iter().chain([Event::Completed { at: at(0) }])).await;
     let waiting = submitted(store, job_of("default", None)).await;
-    let refusal = Refusal {
-        tenant: "default".into(),
-        client: "c".into(),
-        at: at(0),
-        code: "90005".into(),
-        message: "no".into(),
-    };
+    let refusal =
+        Refusal { tenant: "default".into(), client: "c".into(), at: at(0), code: "90005".into(), message: "no".into() };
     store.add_refusal(&refusal).await.unwrap();
+    store.expire(at(0) + hours(9), retention).await.unwrap();
+    assert_eq!(store.refusals("default").await.unwrap(), [refusal]);
+    assert_eq!(store.refusals("other").await.unwrap(), []);
+    store.expire(at(0) + hours(10), retention).await.unwrap();
+    assert_eq!(store.refusals("default").await.unwrap(), []);
     let file = job.published().next().unwrap().1.id;
 
     store.expire(at(0) + hours(72) - SignedDuration::from_secs(1), retention).await.unwrap();

@@ -151,4 +151,7 @@ pub trait Store: Send + Sync + 'static {
     async fn client_of_token(&self, key: &str, now: Timestamp) -> Result<Option<Client>>;
 
     async fn add_refusal(&self, refusal: &Refusal) -> Result<()>;
+
+    /// Oldest first.
+    async fn refusals(&self, tenant: &str) -> Result<Vec<Refusal>>;
 }

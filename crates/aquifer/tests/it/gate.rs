@@ -75,6 +75,10 @@ impl Snapshot for Gated {
         self.view.position()
     }
 
+    fn position_before(&self, at: Timestamp) -> Result<Position> {
+        self.view.position_before(at)
+    }
+
     fn taken_at(&self) -> Timestamp {
         self.view.taken_at()
     }
@@ -84,8 +88,10 @@ impl Snapshot for Gated {
     }
 
     fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
         self.view.cancel();
+        // Under the lock: who is about to wait must not miss it.
+        let _open = self.state.open.lock().unwrap();
+        self.cancelled.store(true, Ordering::Relaxed);
         self.state.moved.notify_all();
     }
 

@@ -1,6 +1,9 @@
 //! The service through its doors.
 
 mod cases;
+mod client;
+mod crash;
+mod demo;
 mod gate;
 mod http;
 mod jobs;

@@ -35,7 +35,8 @@ pub async fn run(name: &str) {
 }
 
 fn set(config: &mut Config, settings: &str) {
-    let vars = settings.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into()));
+    let vars =
+        settings.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.into(), value.into()));
     let set = Config::from_vars(vars).unwrap();
     let (listen, data, threads) = (config.server.listen, config.data.clone(), config.runner.threads);
     *config = set;

@@ -3,14 +3,13 @@
 use jiff::civil::Date;
 
 use crate::demo::{
-    calendar::{day_of, months_after, seconds_after},
+    calendar::{day_of, months_after},
     contract::{Change, RatePlan, RatePlanCharge, Subscription, Version},
     customer::Customer,
     ledger::{self, Code},
     products,
     profile::Profile,
     table::{Row, Stamp, row},
-    usage::Usage,
     value::{Id, Object, Quantity},
 };
 
@@ -309,7 +308,8 @@ pub fn rate_plan<'a>(placed: Placed<'a>, plan: &'a RatePlan) -> Row<'a> {
 pub fn charge<'a>(placed: Placed<'a>, plan: &'a RatePlan, charge: &'a RatePlanCharge) -> Row<'a> {
     let profile = placed.profile();
     let product = charge.charge;
-    let original = placed.subscription.versions.iter().find_map(|version| version.charge(&charge.number)).unwrap_or(charge);
+    let original =
+        placed.subscription.versions.iter().find_map(|version| version.charge(&charge.number)).unwrap_or(charge);
     // As it stood when the next version took over.
     let next = placed.subscription.versions.get(placed.version.number as usize);
     let next_segment = next.and_then(|next| next.charge(&charge.number)).map(|next| next.segment);
@@ -388,27 +388,4 @@ pub fn charge_tiers<'a>(placed: Placed<'a>, charge: &'a RatePlanCharge) -> impl 
             IsOveragePrice: false,
         )
     })
-}
-
-pub fn usage<'a>(customer: &'a Customer, usage: &'a Usage) -> Row<'a> {
-    let (subscription, version, _, charge) = customer.charge(usage.charge);
-    let invoice = usage.invoice.as_ref();
-    row!(usage.stamp;
-        AccountId: customer.profile.stamp.id,
-        AccountNumber: customer.profile.account_number(),
-        SubscriptionId: version.stamp.id,
-        SubscriptionNumber: subscription.name.as_str(),
-        ChargeId: charge.stamp.id,
-        ChargeNumber: charge.number.as_str(),
-        InvoiceId: invoice.map(|(id, _)| *id),
-        InvoiceNumber: invoice.map(|(_, number)| number.as_str()),
-        UOM: charge.charge.unit,
-        Quantity: usage.quantity,
-        StartDateTime: usage.start,
-        EndDateTime: seconds_after(usage.start, 86_399),
-        SubmissionDateTime: usage.stamp.created,
-        SourceType: "API",
-        RbeStatus: if invoice.is_some() { "Processed" } else { "Pending" },
-        UniqueKey: usage.stamp.id,
-    )
 }

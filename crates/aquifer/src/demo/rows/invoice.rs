@@ -73,7 +73,6 @@ pub fn item<'a>(customer: &'a Customer, invoice: &'a Invoice, item: &'a Item) ->
         ChargeDate: item.stamp.created,
         ProductId: plan.plan.product_id(),
         ProductName: plan.plan.product().name,
-        ProductDescription: plan.plan.product().description,
         SKU: plan.plan.product().sku,
         ProductRatePlanChargeId: plan.plan.charge_id(product),
         AppliedToInvoiceItemId: item.applied_to,

@@ -67,6 +67,21 @@ pub fn add_refusal(tx: &Transaction<'_>, refusal: &Refusal) -> Result<()> {
     Ok(())
 }
 
+pub fn refusals(tx: &Transaction<'_>, tenant: &str) -> Result<Vec<Refusal>> {
+    let mut refusals =
+        tx.prepare("SELECT tenant, client, at, code, message FROM refusals WHERE tenant = ? ORDER BY seq")?;
+    let refusals = refusals.query_map([tenant], |row| {
+        Ok(Refusal {
+            tenant: row.get("tenant")?,
+            client: row.get("client")?,
+            at: row.get::<_, At>("at")?.0,
+            code: row.get("code")?,
+            message: row.get("message")?,
+        })
+    })?;
+    Ok(refusals.collect::<Result<_, _>>()?)
+}
+
 fn client_of(row: &Row<'_>) -> rusqlite::Result<Client> {
     Ok(Client {
         id: row.get("id")?,

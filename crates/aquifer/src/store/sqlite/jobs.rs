@@ -42,7 +42,8 @@ pub fn insert(tx: &Transaction<'_>, job: &Job, most: u32) -> Result<()> {
 }
 
 pub fn find(tx: &Transaction<'_>, id: JobId) -> Result<Option<Job>> {
-    let sql = "SELECT id, tenant, spec, warnings, state, submitted_at, attempt, snapshot_at, snapshot_position, ended_at,
+    let sql =
+        "SELECT id, tenant, spec, warnings, state, submitted_at, attempt, snapshot_at, snapshot_position, ended_at,
                       fault
                  FROM jobs WHERE id = ?";
     let Some(mut job) = tx.prepare_cached(sql)?.query_row([Text(id)], job_of).optional()? else { return Ok(None) };

@@ -47,7 +47,8 @@ impl Sqlite {
         writer.pragma_update(None, "synchronous", "full")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         migrate(&mut writer)?;
-        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let reader =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         reader.busy_timeout(BUSY)?;
         Ok(Sqlite { writer: Arc::new(Mutex::new(writer)), reader: Arc::new(Mutex::new(reader)) })
     }
@@ -182,6 +183,11 @@ impl Store for Sqlite {
     async fn add_refusal(&self, refusal: &Refusal) -> Result<()> {
         let refusal = refusal.clone();
         self.write(move |tx| access::add_refusal(tx, &refusal)).await
+    }
+
+    async fn refusals(&self, tenant: &str) -> Result<Vec<Refusal>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| access::refusals(tx, &tenant)).await
     }
 }
 

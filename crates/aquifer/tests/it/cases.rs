@@ -1,0 +1,43 @@
+//! A test for each scenario file. A file without a test fails one.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::wire;
+
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                wire::run(concat!(stringify!($name), ".http")).await;
+            }
+        )*
+
+        #[test]
+        fn every_file_has_a_test() {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
+            let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let files: BTreeSet<String> = names.filter(|name| name.ends_with(".http")).collect();
+            let tests: BTreeSet<String> = [$(concat!(stringify!($name), ".http")),*].map(str::to_owned).into();
+            assert_eq!(files, tests);
+        }
+    };
+}
+
+scenarios! {
+    authentication
+    columns
+    deleted
+    download
+    headers
+    job
+    leniency
+    limits
+    partners
+    queries
+    refusals
+    retention
+    routes
+    token
+    unavailable
+}

@@ -1,0 +1,267 @@
+//! The client commands: the real binary against a server in this process.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::Arc,
+};
+
+use aquifer::{access::Credentials, client::Client, job::JobId};
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::{gate::Gate, server::Server};
+
+const QUERY: &str = "select Name, Balance from Account order by AccountNumber";
+const ROWS: &str = "Account.Name,Account.Balance\nÄrzte AG,77.86\n\"Smith, Sons\",-11095\n";
+
+/// A command that knows the server, and nothing of the machine's own settings.
+fn aquifer(server: &Server, args: &[&str]) -> Command {
+    let Credentials { client_id, client_secret } = &server.credentials;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aquifer"));
+    command
+        .args(args)
+        .current_dir(server.dir.path())
+        .env("AQUIFER_URL", &server.running.url)
+        .env("AQUIFER_CLIENT_ID", client_id)
+        .env("AQUIFER_CLIENT_SECRET", client_secret)
+        .env("XDG_CONFIG_HOME", server.dir.path())
+        .env_remove("RUST_LOG");
+    command
+}
+
+/// Runs it while the server goes on.
+async fn run(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+async fn wait(child: Child) -> Output {
+    tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[track_caller]
+fn assert_exit(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "{}{}", stdout(output), stderr(output));
+}
+
+/// A job of two queries, and the directory it is to be downloaded to.
+fn write_job(server: &Server) {
+    let job = r#"{"queries": [{"name": "All/accounts", "query": "select Id from Account", "type": "zoqlexport"},
+                              {"query": "select Id, Country from Contact", "type": "zoqlexport"}]}"#;
+    fs::write(server.dir.path().join("job.json"), job).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_prints_its_rows() {
+    let server = Server::start().await;
+    let output = run(aquifer(&server, &["query", QUERY])).await;
+    assert_exit(&output, 0);
+    assert!(stdout(&output).starts_with(ROWS), "{}", stdout(&output));
+    assert_eq!(stderr(&output), "");
+
+    let args = ["query", "select Notes from Account limit 1", "--labels", "--null", "NULL"];
+    assert_eq!(stdout(&run(aquifer(&server, &args)).await), "Account: Notes\nNULL\n");
+    let args = ["query", "select AccountNumber from Account", "--deleted"];
+    let deleted = run(aquifer(&server, &args)).await;
+    assert!(stdout(&deleted).starts_with("Account.Deleted,Account.AccountNumber\n"), "{}", stdout(&deleted));
+    assert!(stdout(&deleted).contains("\ntrue,"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_goes_into_a_file_or_a_directory() {
+    let server = Server::start().await;
+    let dir = server.dir.path().join("out");
+    fs::create_dir(&dir).unwrap();
+    for (out, name, path) in [("out/rows.csv", "any", "rows.csv"), ("out", "accounts", "accounts.csv")] {
+        assert_exit(&run(aquifer(&server, &["query", QUERY, "--out", out, "--name", name])).await, 0);
+        assert!(fs::read_to_string(dir.join(path)).unwrap().starts_with(ROWS));
+    }
+    let names = fs::read_dir(&dir).unwrap().count();
+    assert_eq!(names, 2, "no half file stays");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_query_is_refused_with_carets() {
+    let server = Server::start().await;
+    let output = run(aquifer(&server, &["query", "select Nme,\n  Balnce from Account"])).await;
+    assert_exit(&output, 2);
+    assert_eq!(stdout(&output), "");
+    let expected = "\
+error[no-such-field]: There is no field named Balnce
+ --> query:2:3
+  |
+2 |   Balnce from Account
+  |   ^^^^^^
+";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    assert!(stderr(&output).contains("named Nme"), "every fault is shown: {}", stderr(&output));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submitted_job_is_downloaded_once() {
+    let server = Server::start().await;
+    write_job(&server);
+    let output = run(aquifer(&server, &["submit", "job.json", "--out", "got"])).await;
+    assert_exit(&output, 0);
+    let id = stdout(&output).trim().to_owned();
+    let accounts = server.dir.path().join("got/All_accounts.csv");
+    let contacts = server.dir.path().join("got/query 2.csv");
+    let rows = fs::read_to_string(&accounts).unwrap();
+    assert!(rows.starts_with("Account: ID\n1111"), "{rows}");
+    assert!(contacts.is_file());
+
+    // What is the same stays as it is; what is not is fetched again.
+    let before = fs::metadata(&contacts).unwrap().modified().unwrap();
+    fs::write(&accounts, rows.replace('1', "2")).unwrap();
+    assert_exit(&run(aquifer(&server, &["files", &id, "--out", "got"])).await, 0);
+    assert_eq!(fs::read_to_string(&accounts).unwrap(), rows);
+    assert_eq!(fs::metadata(&contacts).unwrap().modified().unwrap(), before);
+
+    let status = run(aquifer(&server, &["status", &id])).await;
+    assert_exit(&status, 0);
+    assert!(stdout(&status).starts_with(&format!("{id}  completed, snapshot of 2026-11-21T12:00:00-0800\n")));
+    let json = run(aquifer(&server, &["status", &id, "--json"])).await;
+    assert_eq!(serde_json::from_str::<Value>(stdout(&json)).unwrap()["status"], "completed");
+    // It has ended: nothing to cancel.
+    assert_exit(&run(aquifer(&server, &["cancel", &id])).await, 2);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_say_whose_fault_it_is() {
+    let server = Server::start().await;
+    let local: &[&[&str]] = &[&["query"], &["submit", "none.json"], &["query", QUERY, "--out", "no/such/dir/file"]];
+    for args in local {
+        assert_exit(&run(aquifer(&server, args)).await, 1);
+    }
+    assert_exit(&run(aquifer(&server, &["status", "8ad0"])).await, 2);
+    assert_exit(&run(aquifer(&server, &["query", QUERY, "--client-secret", "wrong"])).await, 5);
+    // Nothing listens on port 1.
+    assert_exit(&run(aquifer(&server, &["query", QUERY, "--url", "http://127.0.0.1:1"])).await, 5);
+    assert_exit(&run(aquifer(&server, &["query", "--help"])).await, 0);
+    server.stop().await;
+}
+
+/// A job that stands at a gate, and a command that waits for it.
+async fn waiting(server: &Server, gate: &Gate) -> (String, Child) {
+    write_job(server);
+    let submitted = run(aquifer(server, &["submit", "job.json"])).await;
+    let id = stdout(&submitted).trim().to_owned();
+    gate.reached(1).await;
+    let mut command = aquifer(server, &["status", &id, "--wait"]);
+    (id, command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_job_hears_how_it_ends() {
+    for (ending, code) in [("open", 0), ("fail", 3), ("cancel", 4)] {
+        let mut kept = None;
+        let server = Server::on(|_| {}, |embedded| kept.insert(Gate::closed(embedded)).clone()).await;
+        let gate: Arc<Gate> = kept.unwrap();
+        let (id, child) = waiting(&server, &gate).await;
+        match ending {
+            "open" => gate.open(),
+            "fail" => gate.fail(),
+            _ => assert_exit(&run(aquifer(&server, &["cancel", &id])).await, 0),
+        }
+        let output = wait(child).await;
+        assert_exit(&output, code);
+        if ending == "fail" {
+            assert!(stderr(&output).contains("All/accounts: "), "it names the query: {}", stderr(&output));
+        }
+        gate.open();
+        server.ended(id.parse::<JobId>().unwrap()).await;
+        server.stop().await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_leaves_the_job_alone_and_says_how_to_go_on() {
+    let mut kept = None;
+    let server = Server::on(|_| {}, |embedded| kept.insert(Gate::closed(embedded)).clone()).await;
+    let gate: Arc<Gate> = kept.unwrap();
+    let mut command = aquifer(&server, &["query", QUERY]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It listens for Ctrl-C before it submits, so once the job runs it does.
+    gate.reached(1).await;
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = wait(child).await;
+    assert_exit(&output, 130);
+    let said = stderr(&output);
+    let id = said.split_once("aquifer status ").unwrap().1.split(' ').next().unwrap();
+    gate.open();
+    let job = server.ended(id.parse::<JobId>().unwrap()).await;
+    assert_eq!(job.state, aquifer::job::State::Completed);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_too_old_is_renewed() {
+    let server = Server::start().await;
+    let job = server.submit(&[QUERY]).await;
+    server.ended(job).await;
+    let Credentials { client_id: id, client_secret: secret } = server.credentials.clone();
+    let client = Client::new(&server.running.url, aquifer::client::Credentials::Client { id, secret });
+    let ask = move |client: Client| {
+        let status = client.status(&job.to_string()).map(|job| job.status);
+        (client, status)
+    };
+    let (client, first) = tokio::task::spawn_blocking(move || ask(client)).await.unwrap();
+    server.clock.advance(SignedDuration::from_hours(2));
+    let (_, second) = tokio::task::spawn_blocking(move || ask(client)).await.unwrap();
+    assert_eq!((first.unwrap().as_str(), second.unwrap().as_str()), ("completed", "completed"));
+    server.stop().await;
+}
+
+fn local(args: &[&str], dir: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_aquifer")).args(args).current_dir(dir).output().unwrap()
+}
+
+#[test]
+fn check_shows_what_a_query_gives_or_what_is_wrong_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let right = local(&["check", "SELECT accountnumber, BillToContact.Country FROM account"], dir.path());
+    assert_exit(&right, 0);
+    let expected = "\
+column                 with labels              type
+Account.AccountNumber  Account: Account Number  text
+BillToContact.Country  Bill To: Country         text
+";
+    assert!(stdout(&right).starts_with("ok\n") && stdout(&right).contains(expected), "{}", stdout(&right));
+
+    let wrong = local(&["check", "select Id from Account where Balance = 'much'"], dir.path());
+    assert_exit(&wrong, 2);
+    assert!(stderr(&wrong).contains("^^^^^^"), "{}", stderr(&wrong));
+    assert_exit(&local(&["check", "--type", "zoql", "select count(Id) from Account"], dir.path()), 2);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "asking leaves nothing behind");
+}
+
+#[test]
+fn describe_lists_objects_fields_and_joins() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = local(&["describe"], dir.path());
+    assert!(stdout(&all).lines().any(|line| line.starts_with("AccountingCode ") && line.ends_with("no deleted rows")));
+    let account = local(&["describe", "account"], dir.path());
+    let line = |start: &str| stdout(&account).lines().find(|line| line.starts_with(start)).unwrap().to_owned();
+    assert!(line("Status ").ends_with("picklist  both        Draft | Active | Canceled"), "{}", line("Status "));
+    let bill_to: Vec<String> = line("BillToContact ").split_whitespace().map(str::to_owned).collect();
+    assert_eq!(bill_to, ["BillToContact", "Contact", "BillToId", "Account.BillToContact"]);
+    let json = local(&["describe", "Account", "--json"], dir.path());
+    assert_eq!(serde_json::from_str::<Value>(stdout(&json)).unwrap()["fields"][0]["name"], "Id");
+    let unknown = local(&["describe", "Acount"], dir.path());
+    assert_exit(&unknown, 1);
+    assert!(stderr(&unknown).contains("near: Account"), "{}", stderr(&unknown));
+}
