@@ -7,7 +7,8 @@
 mod connection;
 pub(crate) mod functions;
 mod load;
-mod reader;
+mod part;
+mod raw;
 mod schema;
 mod snapshot;
 
@@ -22,6 +23,8 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::Connection;
 use zoql::Catalog;
+
+use raw::Reader;
 
 pub use load::{Change, Deleter, Load, RowWriter};
 
@@ -41,8 +44,8 @@ struct Shared {
     clock: Clock,
     /// How many readers share the work of one query.
     readers: usize,
-    /// Connections nobody uses: opening one reads the whole schema, which takes longer than a small query.
-    idle: Mutex<Vec<Connection>>,
+    /// Readers nobody uses: opening one reads the whole schema, which takes longer than a small query.
+    idle: Mutex<Vec<Reader>>,
     /// The catalog with the custom fields of the data, by their number: fields are added, never removed.
     extended: Mutex<(i64, Arc<Catalog>)>,
 }
@@ -113,18 +116,18 @@ impl Embedded {
 
     /// Whether no load was ever committed.
     pub fn is_empty(&self) -> Result<bool> {
-        let connection = self.shared.take_connection()?;
-        let empty = connection.query_row("SELECT NOT EXISTS (SELECT * FROM _load)", [], |row| row.get(0))?;
-        self.shared.give_back([connection]);
+        let reader = self.shared.take_reader()?;
+        let empty = reader.connection().query_row("SELECT NOT EXISTS (SELECT * FROM _load)", [], |row| row.get(0))?;
+        self.shared.give_back([reader]);
         Ok(empty)
     }
 }
 
 impl Source for Embedded {
     fn catalog(&self) -> Result<Arc<Catalog>> {
-        let connection = self.shared.take_connection()?;
-        let catalog = self.shared.catalog(&connection)?;
-        self.shared.give_back([connection]);
+        let reader = self.shared.take_reader()?;
+        let catalog = self.shared.catalog(reader.connection())?;
+        self.shared.give_back([reader]);
         Ok(catalog)
     }
 
@@ -134,13 +137,13 @@ impl Source for Embedded {
 }
 
 impl Shared {
-    fn take_connection(&self) -> Result<Connection> {
+    fn take_reader(&self) -> Result<Reader> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| connection::reader(&self.path), Ok)
+        idle.map_or_else(|| Ok(Reader::new(connection::reader(&self.path)?)), Ok)
     }
 
-    fn give_back(&self, connections: impl IntoIterator<Item = Connection>) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(connections);
+    fn give_back(&self, readers: impl IntoIterator<Item = Reader>) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(readers);
     }
 
     /// The configured catalog and the custom fields that a connection sees.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zoql::{Catalog, bound};
 
-use super::{Shared, reader};
+use super::{Shared, part, raw::Reader};
 use crate::{
     Part, Position, Result, Rows, Snapshot,
     error::{Error, Kind},
@@ -37,7 +37,7 @@ pub(super) struct Embedded {
 /// The read transactions of a snapshot.
 pub(super) struct View {
     shared: Arc<Shared>,
-    free: Mutex<Vec<Connection>>,
+    free: Mutex<Vec<Reader>>,
     returned: Condvar,
     cancelled: Arc<AtomicBool>,
 }
@@ -46,31 +46,31 @@ impl Embedded {
     /// Opens a read transaction for each reader and makes sure that all of them see the same: transactions that were
     /// begun before a load was committed are begun again.
     pub(super) fn begin(shared: &Arc<Shared>) -> Result<Embedded> {
-        let mut connections = Vec::with_capacity(shared.readers);
-        while connections.len() < shared.readers {
-            let connection = shared.take_connection()?;
-            connection.execute_batch("BEGIN")?;
-            connections.push((last_load(&connection)?, connection));
+        let mut readers = Vec::with_capacity(shared.readers);
+        while readers.len() < shared.readers {
+            let reader = shared.take_reader()?;
+            reader.connection().execute_batch("BEGIN")?;
+            readers.push((last_load(reader.connection())?, reader));
         }
-        let newest = |connections: &[(i64, Connection)]| connections.iter().map(|(load, _)| *load).max().unwrap_or(0);
-        while connections.iter().any(|(load, _)| *load < newest(&connections)) {
-            let target = newest(&connections);
-            for (load, connection) in connections.iter_mut().filter(|(load, _)| *load < target) {
-                connection.execute_batch("ROLLBACK; BEGIN")?;
-                *load = last_load(connection)?;
+        let newest = |readers: &[(i64, Reader)]| readers.iter().map(|(load, _)| *load).max().unwrap_or(0);
+        while readers.iter().any(|(load, _)| *load < newest(&readers)) {
+            let target = newest(&readers);
+            for (load, reader) in readers.iter_mut().filter(|(load, _)| *load < target) {
+                reader.connection().execute_batch("ROLLBACK; BEGIN")?;
+                *load = last_load(reader.connection())?;
             }
         }
 
-        let position = Position(newest(&connections).to_string());
-        let catalog = shared.catalog(&connections[0].1)?;
+        let position = Position(newest(&readers).to_string());
+        let catalog = shared.catalog(readers[0].1.connection())?;
         let cancelled = Arc::new(AtomicBool::new(false));
-        for (_, connection) in &mut connections {
+        for (_, reader) in &mut readers {
             let cancelled = Arc::clone(&cancelled);
-            connection.progress_handler(STEPS, Some(move || cancelled.load(Ordering::Relaxed)))?;
+            reader.connection_mut().progress_handler(STEPS, Some(move || cancelled.load(Ordering::Relaxed)))?;
         }
         let view = View {
             shared: Arc::clone(shared),
-            free: Mutex::new(connections.into_iter().map(|(_, connection)| connection).collect()),
+            free: Mutex::new(readers.into_iter().map(|(_, reader)| reader).collect()),
             returned: Condvar::new(),
             cancelled,
         };
@@ -89,8 +89,9 @@ impl Snapshot for Embedded {
     }
 
     fn position_before(&self, at: Timestamp) -> Result<Position> {
-        self.view.with_connection(|connection| {
-            let mut statement = connection.prepare_cached("SELECT coalesce(max(load), 0) FROM _load WHERE at < ?")?;
+        self.view.with_reader(|reader| {
+            let mut statement =
+                reader.connection().prepare_cached("SELECT coalesce(max(load), 0) FROM _load WHERE at < ?")?;
             let load: i64 = statement.query_row([at.as_microsecond()], |row| row.get(0))?;
             Ok(Position(load.to_string()))
         })
@@ -113,17 +114,17 @@ impl Snapshot for Embedded {
         let ranged = !sql::is_one_part(query) && !matches!(rows.which, Which::Changed { .. });
         let scope = sql::Scope { which: &rows.which, since, until, ranged, flagged: rows.flag.is_some() };
         let statement = sql::select(&self.catalog, query, self.taken_at, &scope)?;
-        let plan = Arc::new(reader::Plan::new(statement, query, rows.flag));
-        let part = |range| -> Box<dyn Part> {
-            Box::new(reader::Reader { view: Arc::clone(&self.view), plan: Arc::clone(&plan), range })
+        let plan = Arc::new(part::Plan::new(statement, query, rows.flag));
+        let part_of = |range| -> Box<dyn Part> {
+            Box::new(part::Embedded { view: Arc::clone(&self.view), plan: Arc::clone(&plan), range })
         };
         if !ranged {
-            return Ok(vec![part(None)]);
+            return Ok(vec![part_of(None)]);
         }
         let object = &self.catalog.object(query.base).name;
-        let (first, last) = self.view.with_connection(|connection| row_range(connection, object))?;
+        let (first, last) = self.view.with_reader(|reader| row_range(reader.connection(), object))?;
         let starts = (first..=last).step_by(PART_ROWS as usize);
-        Ok(starts.map(|start| part(Some((start, start.saturating_add(PART_ROWS - 1))))).collect())
+        Ok(starts.map(|start| part_of(Some((start, start.saturating_add(PART_ROWS - 1))))).collect())
     }
 
     fn cancel(&self) {
@@ -144,46 +145,48 @@ fn load_number(position: &Position) -> Result<i64> {
 
 impl View {
     /// Runs something in the view, on a connection of its own; waits while all are in use.
-    pub(super) fn with_connection<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub(super) fn with_reader<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T>) -> Result<T> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = loop {
+        let reader = loop {
             match free.pop() {
-                Some(connection) => break connection,
+                Some(reader) => break reader,
                 None => free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner),
             }
         };
         drop(free);
-        let borrowed = Borrowed { view: self, connection: Some(connection) };
-        match &borrowed.connection {
-            Some(connection) => work(connection),
-            None => Err(Error::new(Kind::Internal, "a borrowed connection is gone")),
+        let mut borrowed = Borrowed { view: self, reader: Some(reader) };
+        match &mut borrowed.reader {
+            Some(reader) => work(reader),
+            None => Err(Error::new(Kind::Internal, "a borrowed reader is gone")),
         }
     }
 }
 
-/// Gives a connection back, whatever happens to the work.
+/// Gives a reader back, whatever happens to the work.
 struct Borrowed<'a> {
     view: &'a View,
-    connection: Option<Connection>,
+    reader: Option<Reader>,
 }
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
+        let mut reader = self.reader.take();
+        reader.iter_mut().for_each(Reader::rest);
         let mut free = self.view.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.extend(self.connection.take());
+        free.extend(reader);
         self.view.returned.notify_one();
     }
 }
 
 impl Drop for View {
     fn drop(&mut self) {
-        let connections = mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
+        let readers = mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
         // One that cannot be reset is closed instead.
-        let reset = |mut connection: Connection| -> rusqlite::Result<Connection> {
-            connection.progress_handler(0, None::<fn() -> bool>)?;
-            connection.execute_batch("ROLLBACK")?;
-            Ok(connection)
+        let reset = |mut reader: Reader| -> rusqlite::Result<Reader> {
+            reader.connection_mut().progress_handler(0, None::<fn() -> bool>)?;
+            reader.connection().execute_batch("ROLLBACK")?;
+            Ok(reader)
         };
-        self.shared.give_back(connections.into_iter().filter_map(|connection| reset(connection).ok()));
+        self.shared.give_back(readers.into_iter().filter_map(|reader| reset(reader).ok()));
     }
 }

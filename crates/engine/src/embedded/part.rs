@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use export::{Cell, CellSink, Date, Timestamp};
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::types::ValueRef;
 use zoql::{bound, catalog::FieldType};
 
-use super::snapshot::View;
+use super::{raw, snapshot::View};
 use crate::{
     Flag, Part, Result,
     error::{Error, Kind},
@@ -48,40 +48,39 @@ impl Plan {
     }
 }
 
-pub(super) struct Reader {
+pub(super) struct Embedded {
     pub(super) view: Arc<View>,
     pub(super) plan: Arc<Plan>,
     /// The first and the last row, if the part is not everything.
     pub(super) range: Option<(i64, i64)>,
 }
 
-impl Part for Reader {
+impl Part for Embedded {
     fn read(self: Box<Self>, sink: &mut dyn CellSink) -> Result<()> {
-        self.view.with_connection(|connection| self.run(connection, sink))
+        self.view.with_reader(|reader| self.run(reader, sink))
     }
 }
 
-impl Reader {
-    fn run(&self, connection: &Connection, sink: &mut dyn CellSink) -> Result<()> {
+impl Embedded {
+    fn run(&self, reader: &mut raw::Reader, sink: &mut dyn CellSink) -> Result<()> {
         let Plan { statement, decoders } = &*self.plan;
-        let mut prepared = connection.prepare_cached(&statement.text)?;
+        let prepared = reader.statement(&statement.text)?;
         for (at, value) in statement.values.iter().enumerate() {
             match value {
-                Value::Integer(integer) => prepared.raw_bind_parameter(at + 1, integer)?,
-                Value::Text(text) => prepared.raw_bind_parameter(at + 1, text)?,
+                Value::Integer(integer) => prepared.bind_integer(at + 1, *integer)?,
+                Value::Text(text) => prepared.bind_text(at + 1, text)?,
             }
         }
         if let Some((first, last)) = self.range {
-            for (name, row) in [(":first", first), (":last", last)] {
-                if let Some(at) = prepared.parameter_index(name)? {
-                    prepared.raw_bind_parameter(at, row)?;
+            for (name, row) in [(c":first", first), (c":last", last)] {
+                if let Some(parameter) = prepared.parameter(name) {
+                    prepared.bind_integer(parameter, row)?;
                 }
             }
         }
-        let mut rows = prepared.raw_query();
-        while let Some(row) = rows.next()? {
+        while let Some(row) = prepared.step()? {
             for (at, decoder) in decoders.iter().enumerate() {
-                sink.cell(decoder.cell(row.get_ref(at)?)?);
+                sink.cell(decoder.cell(row.value(at))?);
             }
             sink.end_row()?;
         }
