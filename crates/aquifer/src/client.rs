@@ -1,7 +1,7 @@
 //! A client of any AQuA server: ours, or the original.
 //!
 //! ```text
-//! connect::Args -> Client -> submit -> follow -> download
+//! connect::ServerArgs -> Client -> submit -> follow -> download
 //! ```
 //!
 //! [`answer`] reads what servers say, in all forms they have for it; [`Error`] is what a command can do about it.

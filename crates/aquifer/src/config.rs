@@ -318,6 +318,18 @@ impl Config {
     }
 }
 
+impl Server {
+    pub fn shutdown_grace(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.shutdown_grace_seconds))
+    }
+}
+
+impl Limits {
+    pub fn query_time(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.query_seconds))
+    }
+}
+
 impl Runner {
     pub fn lease(&self) -> SignedDuration {
         SignedDuration::from_secs(i64::from(self.lease_seconds))

@@ -12,8 +12,8 @@ use tokio::runtime::Handle;
 /// S3 wants parts of at least 5 MiB and at most 10,000 of them: enough for 78 GiB.
 const CHUNK: usize = 8 << 20;
 
-/// What is shorter is copied together: many short pieces would hold more memory than they fill.
-const WORTH_KEEPING: usize = 64 << 10;
+/// What is shorter is copied together: it may fill only a part of the memory that it holds, as deflated rows do.
+const WORTH_KEEPING: usize = 192 << 10;
 
 /// Chunks on their way at a time.
 const CONCURRENCY: usize = 3;
@@ -36,12 +36,32 @@ pub struct Destination {
     store: Arc<dyn ObjectStore>,
     path: Path,
     handle: Handle,
+    entry: String,
 }
 
 impl Destination {
     /// `handle` is a multi-thread runtime's, with time enabled: uploads go on while nobody waits for them.
     pub fn new(store: Arc<dyn ObjectStore>, path: Path, handle: Handle) -> Destination {
-        Destination { store, path, handle }
+        let name = path.filename().unwrap_or_default();
+        let entry = name.strip_suffix(".pgp").unwrap_or(name);
+        let entry = entry.strip_suffix(".zip").unwrap_or(entry).to_owned();
+        Destination { store, path, handle, entry }
+    }
+
+    /// In a zip archive the CSV is called so, with `.csv` at the end and without what no file may be called. Not set, it
+    /// has the object's name without `.zip` and `.pgp`.
+    pub fn entry(mut self, name: &str) -> Destination {
+        name.clone_into(&mut self.entry);
+        self
+    }
+
+    pub(crate) fn entry_name(&self) -> &str {
+        &self.entry
+    }
+
+    /// Removes the object. What cannot be removed is garbage to sweep.
+    pub(crate) fn delete(&self) {
+        let _ = self.handle.block_on(self.store.delete(&self.path));
     }
 
     pub(crate) fn begin(&self) -> Upload {
@@ -115,18 +135,13 @@ impl Upload {
         Ok(())
     }
 
-    /// Makes the object visible, whole. Can be stopped until the last chunk is on its way; then, and when it fails,
-    /// the upload is aborted.
+    /// Makes the object visible, whole. Can be stopped until the last chunk is on its way.
     pub(crate) fn finish(mut self, stopped: impl Fn() -> bool) -> std::result::Result<(), Refused> {
         let to = self.to.clone();
-        let ready = match &mut self.state {
-            _ if stopped() => Err(Refused::Stopped),
-            State::Large(large) => to.handle.block_on(unless(stopped, large.wait_for_capacity(1))),
-            State::Small(_) | State::Over => Ok(()),
-        };
-        if let Err(refused) = ready {
-            self.abort();
-            return Err(refused);
+        match &mut self.state {
+            _ if stopped() => return Err(Refused::Stopped),
+            State::Large(large) => to.handle.block_on(unless(stopped, large.wait_for_capacity(1)))?,
+            State::Small(_) | State::Over => {}
         }
         let stored = to.handle.block_on(async {
             match std::mem::replace(&mut self.state, State::Over) {
@@ -138,20 +153,17 @@ impl Upload {
         });
         Ok(stored?)
     }
-
-    /// Removes what was uploaded. What cannot be removed is garbage to sweep: it is not visible as an object.
-    pub(crate) fn abort(mut self) {
-        if let State::Large(large) = std::mem::replace(&mut self.state, State::Over) {
-            let _ = self.to.handle.block_on(large.abort());
-        }
-    }
 }
 
 impl Drop for Upload {
-    /// Aborts in the background, since a drop may happen where nothing may block.
+    /// Removes what was uploaded. What cannot be removed is garbage to sweep: it is not visible as an object.
     fn drop(&mut self) {
         if let State::Large(large) = std::mem::replace(&mut self.state, State::Over) {
-            self.to.handle.spawn(large.abort());
+            match std::thread::panicking() {
+                // In the background: should the store panic again, here it would end the process.
+                true => drop(self.to.handle.spawn(large.abort())),
+                false => drop(self.to.handle.block_on(large.abort())),
+            }
         }
     }
 }

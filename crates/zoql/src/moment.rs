@@ -18,8 +18,8 @@ use crate::{
 pub(crate) enum Fault {
     /// Neither a date, nor a datetime, nor `now` or `today`.
     Shape,
-    /// A zone that does not exist, and those that are near it.
-    Zone { name: String, near: Vec<&'static str> },
+    /// A zone that does not exist.
+    Zone { name: String },
 }
 
 /// Whether the moment is a whole day, or one instant.
@@ -198,12 +198,20 @@ fn read_zone(text: &str) -> Result<TimeZone, Fault> {
     {
         return Ok(TimeZone::fixed(offset));
     }
-    let name = text.replace(' ', "_").to_ascii_lowercase();
+    let name = zone_key(text);
     let name = CITIES.get(&name).map_or(name.as_str(), String::as_str);
-    TimeZone::get(name).map_err(|_| {
-        let names = CITIES.values().flat_map(|name| [name.as_str(), name.rsplit('/').next().unwrap_or(name)]);
-        Fault::Zone { name: text.to_owned(), near: nearest(names, name) }
-    })
+    TimeZone::get(name).map_err(|_| Fault::Zone { name: text.to_owned() })
+}
+
+/// The zone, or the city of one, that may have been meant.
+pub(crate) fn near_zone(name: &str) -> Option<&'static str> {
+    let names = CITIES.values().flat_map(|name| [name.as_str(), name.rsplit('/').next().unwrap_or(name)]);
+    nearest(names, &zone_key(name)).first().copied()
+}
+
+/// How a zone is looked up: with underscores, in lower case.
+fn zone_key(text: &str) -> String {
+    text.replace(' ', "_").to_ascii_lowercase()
 }
 
 /// The last part of every name that has several, in lower case, to the name. Not of `Etc/GMT+8`: that one is eight

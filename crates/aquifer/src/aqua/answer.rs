@@ -6,16 +6,21 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::{Body, QueryFault};
-use crate::job::{
-    Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, Job, JobId, Language, Query, Spec, State,
+use crate::{
+    job::{
+        Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, Job, JobId, Language, Query, Spec,
+        State,
+    },
+    secret,
 };
 
 /// What a runner at work knows more than the store: rows written so far, by batch.
 pub type RowsSoFar<'a> = &'a dyn Fn(usize) -> Option<u64>;
 
+/// A job as the wire has it, in the order of the original's recordings.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct JobAnswer<'a> {
+pub struct JobAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,32 +93,32 @@ struct BatchAnswer<'a> {
 }
 
 /// To a submit that was accepted. Neither `startTime` nor any `message`.
-pub fn submitted(job: &Job) -> Value {
+pub fn submitted(job: &Job) -> JobAnswer<'_> {
     let batch = |(query, batch): (_, &Batch)| BatchAnswer { batch_id: Some(batch.id.to_string()), ..pending(query) };
-    json!(JobAnswer {
+    JobAnswer {
         batches: job.spec.queries.iter().zip(&job.batches).map(batch).collect(),
         status: job_word(State::Submitted),
         terminal: Some(false),
         warnings: Some(&job.warnings),
         id: Some(job.id),
         ..echo(&job.spec)
-    })
+    }
 }
 
 /// To a submit that was refused: the request said back, with neither job id nor batch ids, for there are none.
-pub fn refused(spec: &Spec, code: &'static str, message: String, faults: &[QueryFault]) -> Value {
-    json!(JobAnswer {
+pub fn refused<'a>(spec: &'a Spec, code: &'static str, message: String, faults: &[QueryFault]) -> JobAnswer<'a> {
+    JobAnswer {
         error_code: Some(code),
         message: Some(message),
         batches: spec.queries.iter().map(pending).collect(),
         status: "error",
         errors: Some(faults.iter().map(fault_answer).collect()).filter(|_| !faults.is_empty()),
         ..echo(spec)
-    })
+    }
 }
 
 /// To a question about a job, and to its cancellation.
-pub fn status(job: &Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> Value {
+pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> JobAnswer<'a> {
     let batches = job.spec.queries.iter().zip(&job.batches).enumerate();
     let batch = |(index, (query, batch))| batch_answer(job, query, batch, zone, rows_so_far(index));
     let code = job.fault.as_ref().map(|fault| match fault.kind {
@@ -122,7 +127,7 @@ pub fn status(job: &Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> Value {
         FaultKind::Internal => ("90010", "Internal Server Error."),
     });
     let message = job.fault.as_ref().zip(code).map(|(fault, (_, text))| format!("{text} {}", fault.message));
-    json!(JobAnswer {
+    JobAnswer {
         error_code: code.map(|(code, _)| code),
         message,
         batches: batches.map(batch).collect(),
@@ -132,7 +137,7 @@ pub fn status(job: &Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> Value {
         warnings: Some(&job.warnings),
         id: Some(job.id),
         ..echo(&job.spec)
-    })
+    }
 }
 
 /// What every answer says back of the request.
@@ -260,6 +265,7 @@ pub fn error(body: Body, status: u16) -> Value {
         Body::Aqua { code, message } => json!({ "errorCode": code, "message": message }),
         Body::Platform { code, message } => json!({
             "success": false,
+            "processId": secret::hex(&secret::random::<8>()),
             "code": code,
             "message": message,
             "reasons": [{ "code": code, "message": message }],

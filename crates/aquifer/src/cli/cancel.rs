@@ -10,7 +10,7 @@ pub struct Args {
     /// The job's id
     id: String,
     #[command(flatten)]
-    server: connect::Args,
+    server: connect::ServerArgs,
 }
 
 impl Args {

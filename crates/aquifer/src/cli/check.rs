@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "HOW")]
     compat: Option<Compat>,
     #[command(flatten)]
-    model: model::Args,
+    model: model::ModelArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

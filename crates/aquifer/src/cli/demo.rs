@@ -40,7 +40,7 @@ pub struct Args {
     listen: Option<SocketAddr>,
     /// How much data: 1 is 3,000 accounts with 85,000 invoice items in a quarter of a GB of disk, 300 is 25 million
     /// items in 75 GB [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     scale: Option<u32>,
     /// Which data: another seed invents other customers [default: 1]
     #[arg(long, value_name = "N")]

@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    model: model::Args,
+    model: model::ModelArgs,
 }
 
 impl Args {

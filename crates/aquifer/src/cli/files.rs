@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long, short, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     #[command(flatten)]
-    server: connect::Args,
+    server: connect::ServerArgs,
 }
 
 impl Args {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ModelArgs {
     #[command(flatten)]
     data: DataArgs,
     /// A directory with objects.csv, fields.csv, joins.csv, date_changes.csv that extend and override the built-in ones
@@ -19,7 +19,7 @@ pub struct Args {
     catalog: Option<PathBuf>,
 }
 
-impl Args {
+impl ModelArgs {
     /// The settings, and the catalog with the custom fields of the data, if there are data.
     pub fn open(self) -> anyhow::Result<(Config, Arc<Catalog>)> {
         let mut config = self.data.config()?;

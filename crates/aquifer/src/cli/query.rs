@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long)]
     deleted: bool,
     #[command(flatten)]
-    server: connect::Args,
+    server: connect::ServerArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]

@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    server: connect::Args,
+    server: connect::ServerArgs,
 }
 
 impl Args {

@@ -13,7 +13,7 @@ use super::{Client, Credentials};
 /// The flags of every command that talks to a server.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Server")]
-pub struct Args {
+pub struct ServerArgs {
     /// Base URL of the AQuA server [default: http://127.0.0.1:8400]
     #[arg(long, env = "AQUIFER_URL", value_name = "URL")]
     url: Option<String>,
@@ -53,7 +53,7 @@ struct File {
 /// Where `aquifer serve` and `aquifer demo` listen unless they are told otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:8400";
 
-impl Args {
+impl ServerArgs {
     /// Flags and environment win over the file.
     pub fn client(self) -> anyhow::Result<Client> {
         let file = match (&self.client_config, default_file()) {
@@ -116,10 +116,17 @@ mod tests {
     use super::*;
 
     /// Arguments with a file of that text, and nothing else.
-    fn args(folder: &tempfile::TempDir, text: &str) -> Args {
+    fn args(folder: &tempfile::TempDir, text: &str) -> ServerArgs {
         let path = folder.path().join("client.toml");
         std::fs::write(&path, text).unwrap();
-        Args { url: None, client_id: None, client_secret: None, user: None, password: None, client_config: Some(path) }
+        ServerArgs {
+            url: None,
+            client_id: None,
+            client_secret: None,
+            user: None,
+            password: None,
+            client_config: Some(path),
+        }
     }
 
     #[test]
@@ -131,16 +138,16 @@ mod tests {
         assert_eq!(client.authorization().unwrap(), "Basic a2ltOmE6Yg==");
 
         let url = Some("http://localhost:1".to_owned());
-        let client = Args { url, ..args(&folder, text) }.client().unwrap();
+        let client = ServerArgs { url, ..args(&folder, text) }.client().unwrap();
         assert_eq!(client.url(), "http://localhost:1");
     }
 
     #[test]
     fn what_is_missing_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let said = |args: Args| format!("{:#}", args.client().err().unwrap());
+        let said = |args: ServerArgs| format!("{:#}", args.client().err().unwrap());
         assert_eq!(said(args(&folder, "client_id = 'abc'")), "a client id without its secret");
-        assert_eq!(said(Args { user: Some("kim".to_owned()), ..args(&folder, "") }), "a user without a password");
+        assert_eq!(said(ServerArgs { user: Some("kim".to_owned()), ..args(&folder, "") }), "a user without a password");
         assert!(said(args(&folder, "")).starts_with("no credentials for http://127.0.0.1:8400"));
         assert!(said(args(&folder, "url = 'rest.example.com'")).contains("is no http or https URL"));
         assert!(said(args(&folder, "clientid = 'abc'")).contains("clientid"));

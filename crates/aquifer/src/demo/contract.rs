@@ -106,7 +106,11 @@ impl Subscription {
         let most_use = if random.percent(20) { 9_000 } else { 1_500 };
         let appetite = 100 + random.below(most_use);
         let most_seats = if random.percent(15) { 250 } else { 25 };
-        let mut state = State {
+        let mut course = Course {
+            profile,
+            plan,
+            subscription: ordinal,
+            start,
             quantity: Quantity::whole(1 + i64::from(random.below(most_seats))),
             segment: 1,
             segment_start: start,
@@ -120,8 +124,8 @@ impl Subscription {
             if created >= world.as_of {
                 break;
             }
-            state.apply(&mut random, month, change);
-            versions.push(state.version(profile, plan, ordinal, versions.len() as u32, month, change, created, start));
+            course.turn(&mut random, month, change);
+            versions.push(course.version(versions.len() as u32, month, change, created));
         }
         retire_old(&mut versions);
         let name = format!("A-S{:08}", profile.number * 4 + ordinal);
@@ -213,8 +217,13 @@ fn version_instant(profile: &Profile, random: &mut Random, month: u32, change: C
     }
 }
 
-/// What a subscription is like after the changes so far.
-struct State {
+/// A subscription as it is after the changes so far.
+struct Course<'a> {
+    profile: &'a Profile,
+    plan: &'static Plan,
+    /// Its ordinal.
+    subscription: u32,
+    start: u32,
     quantity: Quantity,
     segment: u32,
     segment_start: u32,
@@ -223,8 +232,8 @@ struct State {
     add_on: Option<u32>,
 }
 
-impl State {
-    fn apply(&mut self, random: &mut Random, month: u32, change: Change) {
+impl Course<'_> {
+    fn turn(&mut self, random: &mut Random, month: u32, change: Change) {
         match change {
             Change::Quantity => {
                 let percent = i64::from(random.between(60, 180));
@@ -238,56 +247,50 @@ impl State {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are what a version is made of")]
-    fn version(
-        &self,
-        profile: &Profile,
-        plan: &'static Plan,
-        subscription: u32,
-        position: u32,
-        effective: u32,
-        change: Change,
-        created: Timestamp,
-        start: u32,
-    ) -> Version {
-        let discount = self.discount.then(|| (products::discount(), start));
+    /// The version that a change makes, the `position`-th from 0.
+    fn version(&self, position: u32, effective: u32, change: Change, created: Timestamp) -> Version {
+        let ordinal = self.subscription * VERSIONS + position;
+        let discount = self.discount.then(|| (products::discount(), self.start));
         let add_on = self.add_on.map(|month| (products::support(), month));
-        let plans = [Some((plan, start)), discount, add_on];
-        let ordinal = subscription * VERSIONS + position;
-        let rate_plan = |slot: u32, plan: &'static Plan, since: u32| {
-            let ordinal = ordinal * RATE_PLANS + slot;
-            let first_number = ((profile.number * 4 + subscription) * RATE_PLANS + slot) * CHARGES;
-            let charges = plan.charges.iter().map(|charge| {
-                let ordinal = ordinal * CHARGES + charge.number;
-                let by_seat = charge.model == Model::PerUnit;
-                let mrr = mrr(charge, plan, self.quantity, profile.country.currency);
-                RatePlanCharge {
-                    stamp: Stamp::new(Object::RatePlanCharge, created, profile.number, ordinal),
-                    ordinal,
-                    charge,
-                    number: format!("C-{:08}", first_number + charge.number),
-                    segment: if by_seat { self.segment } else { 1 },
-                    segment_start: if by_seat { self.segment_start } else { since },
-                    quantity: charge_quantity(charge, self.quantity),
-                    mrr: if change == Change::Cancelled { Money::ZERO } else { mrr },
-                    charged_through: None,
-                }
-            });
-            let stamp = Stamp::new(Object::RatePlan, created, profile.number, ordinal);
-            RatePlan { stamp, plan, since, charges: charges.collect() }
-        };
-        let plans = plans
-            .into_iter()
-            .zip(0..)
-            .filter_map(|(plan, slot)| plan.map(|(plan, since)| rate_plan(slot, plan, since)));
-        Version {
+        let plans = [Some((self.plan, self.start)), discount, add_on].into_iter().zip(0..);
+        let plans = plans.filter_map(|(plan, slot)| {
+            let (plan, since) = plan?;
+            Some(self.rate_plan(ordinal * RATE_PLANS + slot, slot, plan, since, created))
+        });
+        let mut version = Version {
             number: position + 1,
-            stamp: Stamp::new(Object::Subscription, created, profile.number, ordinal),
+            stamp: Stamp::new(Object::Subscription, created, self.profile.number, ordinal),
             change,
             effective,
             term_start: self.term_start,
             plans: plans.collect(),
+        };
+        if change == Change::Cancelled {
+            version.plans.iter_mut().flat_map(|plan| &mut plan.charges).for_each(|charge| charge.mrr = Money::ZERO);
         }
+        version
+    }
+
+    fn rate_plan(&self, ordinal: u32, slot: u32, plan: &'static Plan, since: u32, created: Timestamp) -> RatePlan {
+        let number = self.profile.number;
+        let first_number = ((number * 4 + self.subscription) * RATE_PLANS + slot) * CHARGES;
+        let charges = plan.charges.iter().map(|charge| {
+            let ordinal = ordinal * CHARGES + charge.number;
+            let by_seat = charge.model == Model::PerUnit;
+            RatePlanCharge {
+                stamp: Stamp::new(Object::RatePlanCharge, created, number, ordinal),
+                ordinal,
+                charge,
+                number: format!("C-{:08}", first_number + charge.number),
+                segment: if by_seat { self.segment } else { 1 },
+                segment_start: if by_seat { self.segment_start } else { since },
+                quantity: charge_quantity(charge, self.quantity),
+                mrr: mrr(charge, plan, self.quantity, self.profile.country.currency),
+                charged_through: None,
+            }
+        });
+        let stamp = Stamp::new(Object::RatePlan, created, number, ordinal);
+        RatePlan { stamp, plan, since, charges: charges.collect() }
     }
 }
 

@@ -107,7 +107,8 @@ struct Desk<'a> {
     settlement: Settlement,
 }
 
-/// More events than any account has of one kind.
+/// More attempts than any invoice has, and more parts than any payment has.
+const ATTEMPTS: u32 = 8;
 const PARTS: u32 = 4;
 
 impl Desk<'_> {
@@ -127,15 +128,14 @@ impl Desk<'_> {
         }
         if invoice.from_credit > Money::ZERO {
             invoice.stamp.touch(used_at);
-            self.credit(used_at, invoice.from_credit, CreditSource::Invoice(place));
+            self.credit(used_at, invoice.from_credit, CreditSource::Invoice(place), place as u32 * ATTEMPTS * 2 + 1);
         }
     }
 
-    fn credit(&mut self, at: Timestamp, amount: Money, source: CreditSource) {
-        let ordinal = self.settlement.credits.len() as u32;
+    fn credit(&mut self, at: Timestamp, amount: Money, source: CreditSource, ordinal: u32) {
         self.settlement.credits.push(Credit {
             stamp: Stamp::new(Object::CreditBalanceAdjustment, at, self.profile.number, ordinal),
-            number: format!("CBA-{:08}", self.profile.number * 128 + ordinal),
+            number: format!("CBA-{:08}", self.profile.number * 1024 + ordinal),
             amount,
             source,
         });
@@ -145,7 +145,7 @@ impl Desk<'_> {
         let last = *places.end();
         let mut random = Random::new(self.world.seed, Stream::Settlement, self.profile.number, last as u32);
         let due: Money = invoices[places.clone()].iter().map(Invoice::balance).sum();
-        for attempt in self.attempts(&mut random, &invoices[last]) {
+        for (attempt, number) in self.attempts(&mut random, &invoices[last]).into_iter().zip(0..) {
             if due <= Money::ZERO || attempt.at >= self.world.as_of {
                 return;
             }
@@ -155,11 +155,13 @@ impl Desk<'_> {
             if amount <= Money::ZERO {
                 continue;
             }
-            self.receive(invoices, places.clone(), &attempt, amount);
+            // By what is paid, not by how many payments came before: somebody else may yet pay late.
+            let ordinal = last as u32 * ATTEMPTS + number;
+            self.receive(invoices, places.clone(), &attempt, amount, ordinal);
             if !attempt.failed && random.percent(1) {
                 let days = i64::from(random.between(4, 20));
                 let percent = i64::from(random.between(10, 100));
-                self.refund(invoices, seconds_after(attempt.at, days * 86_400 + 4000), percent);
+                self.refund(invoices, seconds_after(attempt.at, days * 86_400 + 4000), percent, ordinal);
             }
         }
     }
@@ -199,10 +201,11 @@ impl Desk<'_> {
         places: std::ops::RangeInclusive<usize>,
         attempt: &Attempt,
         amount: Money,
+        ordinal: u32,
     ) {
         let position = self.settlement.payments.len();
         let number = self.profile.number;
-        let stamp = Stamp::new(Object::Payment, attempt.at, number, position as u32);
+        let stamp = Stamp::new(Object::Payment, attempt.at, number, ordinal);
         let mut left = if attempt.failed { Money::ZERO } else { amount };
         let mut parts = Vec::new();
         for place in places {
@@ -215,12 +218,7 @@ impl Desk<'_> {
             invoice.paid += share;
             invoice.stamp.touch(attempt.at);
             parts.push(Part {
-                stamp: Stamp::new(
-                    Object::InvoicePayment,
-                    attempt.at,
-                    number,
-                    position as u32 * PARTS + parts.len() as u32,
-                ),
+                stamp: Stamp::new(Object::InvoicePayment, attempt.at, number, ordinal * PARTS + parts.len() as u32),
                 invoice: place,
                 amount: share,
                 refunded: Money::ZERO,
@@ -230,7 +228,7 @@ impl Desk<'_> {
         let surplus = if attempt.generous { Fixed(10_000 - amount.0 % 10_000) } else { Money::ZERO };
         self.settlement.payments.push(Payment {
             stamp,
-            number: format!("P-{:08}", number * 256 + position as u32),
+            number: format!("P-{:08}", number * 512 + ordinal),
             amount: amount + surplus,
             failed: attempt.failed,
             electronic: self.profile.auto_pay,
@@ -240,12 +238,12 @@ impl Desk<'_> {
         });
         if surplus > Money::ZERO {
             self.settlement.left_over.push((attempt.at, surplus));
-            self.credit(attempt.at, surplus, CreditSource::Payment(position));
+            self.credit(attempt.at, surplus, CreditSource::Payment(position), ordinal * 2);
         }
     }
 
     /// Sends back a share of the last payment's last part.
-    fn refund(&mut self, invoices: &mut [Invoice], at: Timestamp, percent: i64) {
+    fn refund(&mut self, invoices: &mut [Invoice], at: Timestamp, percent: i64, ordinal: u32) {
         let number = self.profile.number;
         let place = self.settlement.payments.len() - 1;
         let payment = &mut self.settlement.payments[place];
@@ -261,12 +259,11 @@ impl Desk<'_> {
         invoice.refunded += amount;
         invoice.adjusted -= amount;
         invoice.stamp.touch(at);
-        let ordinal = self.settlement.refunds.len() as u32;
         self.settlement.refunds.push(Refund {
             stamp: Stamp::new(Object::Refund, at, number, ordinal),
             part_stamp: Stamp::new(Object::RefundInvoicePayment, at, number, ordinal),
             adjustment: Stamp::new(Object::InvoiceAdjustment, at, number, ordinal),
-            number: format!("R-{:08}", number * 16 + ordinal),
+            number: format!("R-{:08}", number * 512 + ordinal),
             payment: place,
             part,
             amount,

@@ -163,7 +163,6 @@ pub enum Value<'a> {
     Id(Id),
     Text(Cow<'a, str>),
     Integer(i64),
-    /// Units, and how many of their digits stand after the point.
     Money(Money),
     Price(Price),
     Rate(Rate),

@@ -8,7 +8,6 @@ use export::{
     csv::{Column, DatetimeStyle, Style},
     file::{FileSpec, FinishedFile, Progress},
 };
-use jiff::SignedDuration;
 
 use super::{Runner, run::Stop};
 use crate::{
@@ -34,8 +33,9 @@ impl Runner {
         progress: &Arc<Progress>,
     ) -> Result<(), Stop> {
         let failed = |kind, message| Stop::Failed { batch: Some(batch), fault: Fault { kind, message } };
-        let started = Event::BatchStarted { batch, at: self.clock.now() };
-        self.store.apply(job.id, Some(lease), started).await?;
+        let started_at = self.clock.now();
+        let deadline = started_at + self.config.limits.query_time();
+        self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at }).await?;
 
         let query = &job.spec.queries[batch];
         let zone = self.config.tenant.zone();
@@ -57,10 +57,9 @@ impl Runner {
             let parts = parts.into_iter().map(|part| move |sink: &mut dyn CellSink| part.read(sink));
             export::file::write(parts, &spec, &destination, &watched)
         });
-        let limit = SignedDuration::from_secs(i64::from(self.config.limits.query_seconds));
         let written = tokio::select! {
             written = writing => written.map_err(Stop::internal)?,
-            () = self.clock.sleep_until(self.clock.now() + limit) => {
+            () = self.clock.sleep_until(deadline) => {
                 let seconds = self.config.limits.query_seconds;
                 return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
             }
@@ -115,6 +114,8 @@ impl Runner {
                 distinguish_empty: self.config.files.distinguish_empty,
                 injection_guard: self.config.files.csv_injection_guard,
             },
+            format: export::compress::Format::Csv,
+            level: export::compress::Level::default(),
             threads: NonZeroUsize::new(self.config.runner.threads).unwrap_or(NonZeroUsize::MIN),
         }
     }

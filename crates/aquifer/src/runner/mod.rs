@@ -17,7 +17,7 @@ use std::{
 };
 
 use engine::{Snapshot, Source};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
@@ -39,7 +39,8 @@ pub struct Runner {
     bell: Notify,
     /// A permit for each job that may run at one time.
     slots: Arc<Semaphore>,
-    stopping: watch::Sender<bool>,
+    /// Set when it is time to stop: to when the grace period ends.
+    stopping: watch::Sender<Option<Timestamp>>,
     at_work: Mutex<HashMap<JobId, Arc<AtWork>>>,
     /// How many jobs have left, however they ended.
     left: watch::Sender<u64>,
@@ -91,7 +92,7 @@ impl Runner {
             source,
             results,
             bell: Notify::new(),
-            stopping: watch::Sender::new(false),
+            stopping: watch::Sender::new(None),
             at_work: Mutex::default(),
             left: watch::Sender::new(0),
         }
@@ -121,7 +122,7 @@ impl Runner {
     }
 
     pub fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
+        self.stopping.borrow().is_some()
     }
 
     pub fn is_at_work(&self, job: JobId) -> bool {
@@ -150,7 +151,7 @@ impl Runner {
 
     /// Takes no more jobs, lets those that run go on for the grace period, then gives them back.
     pub async fn stop(&self) {
-        self.stopping.send_replace(true);
+        self.stopping.send_replace(Some(self.clock.now() + self.config.server.shutdown_grace()));
         let all = u32::try_from(self.config.runner.jobs).unwrap_or(u32::MAX);
         // The semaphore is never closed; all permits are back when all jobs are done.
         drop(self.slots.acquire_many(all).await);
@@ -158,14 +159,14 @@ impl Runner {
 
     /// Waits for a job and takes it up; `None` when it is time to stop. Only the waiting is broken off, never the
     /// taking: a job that was taken and then dropped would wait until its lease has run out.
-    async fn next(&self, stopping: &mut watch::Receiver<bool>) -> Option<(Job, Lease)> {
-        while !*stopping.borrow_and_update() {
+    async fn next(&self, stopping: &mut watch::Receiver<Option<Timestamp>>) -> Option<(Job, Lease)> {
+        while stopping.borrow_and_update().is_none() {
             let now = self.clock.now();
             let lease = Lease {
                 token: LeaseToken(secret::hex(&secret::random::<16>())),
                 until: now + self.config.runner.lease(),
             };
-            match self.store.take(&lease, now, self.config.runner.max_attempts).await {
+            match self.store.take(&lease, now, self.config.runner.max_attempts, &self.jobs_at_work()).await {
                 Ok(Some(job)) => return Some((job, lease)),
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "cannot look for jobs"),
@@ -179,8 +180,8 @@ impl Runner {
         None
     }
 
-    fn grace(&self) -> SignedDuration {
-        SignedDuration::from_secs(i64::from(self.config.server.shutdown_grace_seconds))
+    fn jobs_at_work(&self) -> Vec<JobId> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     fn find(&self, job: JobId) -> Option<Arc<AtWork>> {

@@ -87,25 +87,32 @@ impl Runner {
 
     /// Keeps the lease alive; returns when it is lost.
     async fn heartbeat(&self, job: &Job, lease: &LeaseToken, at_work: &AtWork) -> Stop {
+        let duration = self.config.runner.lease();
+        let mut next = *at_work.renewed.borrow() - duration * 2 / 3;
         loop {
-            self.clock.sleep_until(self.clock.now() + self.config.runner.lease() / 3).await;
-            let renewed = Lease { token: lease.clone(), until: self.clock.now() + self.config.runner.lease() };
+            self.clock.sleep_until(next).await;
+            let now = self.clock.now();
+            let renewed = Lease { token: lease.clone(), until: now + duration };
             match self.store.renew(job.id, &renewed).await {
                 Ok(()) => {
+                    next = now + duration / 3;
                     at_work.renewed.send_replace(renewed.until);
                 }
                 Err(store::Error::LeaseLost) => return Stop::Lost,
-                Err(error) if self.clock.now() >= *at_work.renewed.borrow() => return Stop::Store(error),
-                Err(error) => tracing::warn!(job = %job.id, %error, "cannot renew the lease"),
+                Err(error) if now >= *at_work.renewed.borrow() => return Stop::Store(error),
+                Err(error) => {
+                    tracing::warn!(job = %job.id, %error, "cannot renew the lease");
+                    next = now + duration / 10;
+                }
             }
         }
     }
 
     async fn grace_over(&self) {
         let mut stopping = self.stopping.subscribe();
-        // The sender lives as long as the runner.
-        let _ = stopping.wait_for(|stopping| *stopping).await;
-        self.clock.sleep_until(self.clock.now() + self.grace()).await;
+        // The sender lives as long as the runner, so there is always an answer.
+        let grace_ends = stopping.wait_for(Option::is_some).await.ok().and_then(|ends| *ends);
+        self.clock.sleep_until(grace_ends.unwrap_or_default()).await;
     }
 
     async fn give_up(&self, job: &Job, lease: &LeaseToken, stop: Stop) -> Result<(), store::Error> {

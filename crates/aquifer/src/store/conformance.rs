@@ -104,7 +104,7 @@ fn began() -> Event {
 
 /// Applies events by the lease `a`, which takes the job up at second 1 and holds it until second 10.
 async fn run(store: &dyn Store, events: impl IntoIterator<Item = Event>) -> Job {
-    let mut job = store.take(&lease("a", 10), at(1), 3).await.unwrap().unwrap();
+    let mut job = store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap().unwrap();
     for event in events {
         job = store.apply(job.id, Some(&LeaseToken("a".into())), event).await.unwrap();
     }
@@ -141,17 +141,18 @@ async fn a_job_of_another_tenant_is_not_there(store: &dyn Store) {
 async fn jobs_are_taken_oldest_first_and_once(store: &dyn Store) {
     let first = submitted(store, job()).await;
     let second = submitted(store, job()).await;
-    let taken = store.take(&lease("a", 10), at(1), 3).await.unwrap().unwrap();
+    let taken = store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap().unwrap();
     assert_eq!((taken.id, taken.state, taken.attempt), (first.id, State::Executing, 1));
-    assert_eq!(store.take(&lease("b", 10), at(1), 3).await.unwrap().unwrap().id, second.id);
-    assert_eq!(store.take(&lease("c", 10), at(1), 3).await.unwrap(), None);
+    assert_eq!(store.take(&lease("b", 10), at(1), 3, &[]).await.unwrap().unwrap().id, second.id);
+    assert_eq!(store.take(&lease("c", 10), at(1), 3, &[]).await.unwrap(), None);
 }
 
 async fn a_job_whose_lease_ran_out_is_taken_again_from_the_start(store: &dyn Store) {
     submitted(store, job()).await;
     let job = run(store, both_batches()).await;
-    assert_eq!(store.take(&lease("b", 20), at(9), 3).await.unwrap(), None);
-    let again = store.take(&lease("b", 20), at(10), 3).await.unwrap().unwrap();
+    assert_eq!(store.take(&lease("b", 20), at(9), 3, &[]).await.unwrap(), None);
+    assert_eq!(store.take(&lease("b", 20), at(10), 3, &[job.id]).await.unwrap(), None, "nobody takes from himself");
+    let again = store.take(&lease("b", 20), at(10), 3, &[]).await.unwrap().unwrap();
     assert_eq!((again.id, again.attempt, &again.snapshot), (job.id, 2, &None));
     assert!(again.batches.iter().all(|batch| batch.state == BatchState::Pending && batch.output.is_none()));
     assert_eq!(store.job("default", job.id).await.unwrap(), Some(again));
@@ -160,8 +161,8 @@ async fn a_job_whose_lease_ran_out_is_taken_again_from_the_start(store: &dyn Sto
 async fn a_job_that_outlives_too_many_runners_is_aborted(store: &dyn Store) {
     let job = submitted(store, job()).await;
     let other = submitted(store, job_of("default", None)).await;
-    store.take(&lease("a", 10), at(1), 1).await.unwrap();
-    let next = store.take(&lease("b", 20), at(10), 1).await.unwrap().unwrap();
+    store.take(&lease("a", 10), at(1), 1, &[]).await.unwrap();
+    let next = store.take(&lease("b", 20), at(10), 1, &[]).await.unwrap().unwrap();
     assert_eq!(next.id, other.id, "the next one is taken in its place");
     let given_up = store.job("default", job.id).await.unwrap().unwrap();
     assert_eq!((given_up.state, given_up.fault.unwrap().kind), (State::Aborted, FaultKind::Internal));
@@ -169,8 +170,8 @@ async fn a_job_that_outlives_too_many_runners_is_aborted(store: &dyn Store) {
 
 async fn who_lost_the_lease_can_do_nothing(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), 3).await.unwrap();
-    let again = store.take(&lease("b", 20), at(10), 3).await.unwrap().unwrap();
+    store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap();
+    let again = store.take(&lease("b", 20), at(10), 3, &[]).await.unwrap().unwrap();
     let old = LeaseToken("a".into());
     assert!(matches!(store.apply(job.id, Some(&old), began()).await, Err(Error::LeaseLost)));
     assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
@@ -180,18 +181,18 @@ async fn who_lost_the_lease_can_do_nothing(store: &dyn Store) {
 
 async fn a_renewed_lease_does_not_run_out(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), 3).await.unwrap();
+    store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap();
     store.renew(job.id, &lease("a", 30)).await.unwrap();
-    assert_eq!(store.take(&lease("b", 40), at(29), 3).await.unwrap(), None);
-    assert!(store.take(&lease("b", 40), at(30), 3).await.unwrap().is_some());
+    assert_eq!(store.take(&lease("b", 40), at(29), 3, &[]).await.unwrap(), None);
+    assert!(store.take(&lease("b", 40), at(30), 3, &[]).await.unwrap().is_some());
 }
 
 async fn dropped_leases_are_free_at_once(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), 3).await.unwrap();
+    store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap();
     store.drop_leases().await.unwrap();
     assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
-    assert_eq!(store.take(&lease("b", 20), at(2), 3).await.unwrap().unwrap().attempt, 2);
+    assert_eq!(store.take(&lease("b", 20), at(2), 3, &[]).await.unwrap().unwrap().attempt, 2);
 }
 
 async fn a_released_job_waits_again(store: &dyn Store) {
@@ -199,7 +200,7 @@ async fn a_released_job_waits_again(store: &dyn Store) {
     let job = run(store, both_batches().into_iter().chain([Event::Released])).await;
     assert_eq!((job.state, job.attempt), (State::Submitted, 0));
     assert!(matches!(store.apply(job.id, Some(&LeaseToken("a".into())), began()).await, Err(Error::LeaseLost)));
-    assert_eq!(store.take(&lease("b", 20), at(2), 3).await.unwrap().unwrap().id, job.id);
+    assert_eq!(store.take(&lease("b", 20), at(2), 3, &[]).await.unwrap().unwrap().id, job.id);
 }
 
 async fn files_are_published_with_the_end_of_the_job_and_not_before(store: &dyn Store) {
@@ -221,7 +222,7 @@ async fn files_are_published_with_the_end_of_the_job_and_not_before(store: &dyn 
     assert_eq!((file.published_at, file.purged_at), (at(6), None));
     let kept = store.kept(job.id).await.unwrap();
     assert_eq!((kept.attempt, kept.files.len()), (None, 2));
-    assert!(store.take(&lease("b", 99), at(50), 3).await.unwrap().is_none());
+    assert!(store.take(&lease("b", 99), at(50), 3, &[]).await.unwrap().is_none());
 }
 
 async fn a_cancelled_job_keeps_what_has_finished_and_leaves_its_runner_without_lease(store: &dyn Store) {
@@ -231,7 +232,7 @@ async fn a_cancelled_job_keeps_what_has_finished_and_leaves_its_runner_without_l
     assert_eq!(cancelled.state, State::Cancelled);
     assert_eq!(store.kept(job.id).await.unwrap().files, ["some/1/0.csv"]);
     assert!(matches!(store.apply(job.id, Some(&LeaseToken("a".into())), finished(1)).await, Err(Error::LeaseLost)));
-    assert!(store.take(&lease("b", 99), at(50), 3).await.unwrap().is_none());
+    assert!(store.take(&lease("b", 99), at(50), 3, &[]).await.unwrap().is_none());
 }
 
 async fn an_illegal_event_changes_nothing(store: &dyn Store) {

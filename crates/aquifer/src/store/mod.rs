@@ -116,7 +116,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes up the oldest job that waits, or whose runner has let its lease run out. One that has been taken up
     /// `max_attempts` times is aborted instead, and the next is looked at.
-    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32) -> Result<Option<Job>>;
+    ///
+    /// `at_work` are the jobs that the runner has already: after its machine has slept, their leases have run out, but
+    /// it is about to renew them.
+    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32, at_work: &[JobId]) -> Result<Option<Job>>;
 
     /// Prolongs a lease. [`Error::LeaseLost`] if the job was cancelled or taken by another meanwhile.
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()>;

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde::Deserialize;
@@ -23,7 +23,7 @@ struct Demo {
 
 impl Demo {
     fn start(data: &Path) -> Demo {
-        let mut child = command(data, 30).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         Demo { ready: serde_json::from_str(&line).unwrap(), child }
@@ -47,15 +47,10 @@ impl Demo {
     }
 }
 
-fn command(data: &Path, accounts: u32) -> Command {
+fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aquifer"));
-    let accounts = accounts.to_string();
-    command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--accounts", &accounts, "--data"]).arg(data);
+    command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--accounts", "30", "--data"]).arg(data);
     command
-}
-
-fn run(data: &Path) -> Output {
-    command(data, 30).output().unwrap()
 }
 
 const QUERY: &str = "select InvoiceItem.Id, ChargeAmount, Invoice.InvoiceNumber, Account.Name, BillToContact.Country, \
@@ -106,7 +101,7 @@ fn data_of_others_are_left_alone() {
         .output()
         .unwrap();
     assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
-    let output = run(dir.path());
+    let output = command(dir.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not the whole demo"));
 }

@@ -1,7 +1,10 @@
-//! A plain HTTP client: what is not set is not sent, and nothing is unpacked.
+//! A bare HTTP client: what is not set is not sent, and nothing is unpacked or followed.
 
 use serde_json::Value;
-use ureq::{Agent, http};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 pub struct Request {
     method: String,
@@ -13,7 +16,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    pub headers: http::HeaderMap,
+    headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
@@ -37,29 +40,37 @@ impl Request {
     }
 
     pub async fn send(self, url: &str) -> Answer {
-        let url = format!("{url}{}", self.path);
-        tokio::task::spawn_blocking(move || self.exchange(&url)).await.unwrap()
-    }
-
-    fn exchange(self, url: &str) -> Answer {
-        let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).accept("").user_agent("");
-        let agent = config.build().new_agent();
-        let mut request = http::Request::builder().method(self.method.as_str()).uri(url);
+        let address = url.strip_prefix("http://").unwrap();
+        let mut head = format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", self.method, self.path);
         for (name, value) in &self.headers {
-            request = request.header(name, value);
+            head += &format!("{name}: {value}\r\n");
         }
-        let answer = match self.body.is_empty() {
-            true => agent.run(request.body(()).unwrap()),
-            false => agent.run(request.body(self.body.as_slice()).unwrap()),
-        };
-        let (parts, mut body) = answer.unwrap().into_parts();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.read_to_vec().unwrap() }
+        head += &format!("Content-Length: {}\r\n\r\n", self.body.len());
+
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&[head.as_bytes(), &self.body].concat()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        Answer::read(&answer)
     }
 }
 
 impl Answer {
+    fn read(bytes: &[u8]) -> Answer {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
+        let mut lines = str::from_utf8(&bytes[..end]).unwrap().split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut answer =
+            Answer { status, headers: lines.filter_map(header).collect(), body: bytes[end + 4..].to_vec() };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = unchunk(&answer.body);
+        }
+        answer
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> &str {
@@ -68,5 +79,20 @@ impl Answer {
 
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
+    }
+}
+
+/// Each chunk is a line with its length in hex, and that many bytes; the last has none.
+fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|window| window == b"\r\n").unwrap();
+        let length = usize::from_str_radix(str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
+        let chunk = &bytes[end + 2..];
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&chunk[..length]);
+        bytes = &chunk[length + 2..];
     }
 }

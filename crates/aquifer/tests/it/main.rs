@@ -1,5 +1,7 @@
 //! The service through its doors.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+
 mod cases;
 mod client;
 mod crash;

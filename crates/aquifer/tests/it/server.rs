@@ -114,7 +114,7 @@ impl Server {
         let store = self.running.app.store.clone();
         self.running.stop().await;
         let lease = aquifer::store::Lease { token: aquifer::store::LeaseToken("nobody".into()), until: Timestamp::MAX };
-        let left = store.take(&lease, Timestamp::MAX, u32::MAX).await.unwrap();
+        let left = store.take(&lease, Timestamp::MAX, u32::MAX, &[]).await.unwrap();
         assert!(left.as_ref().is_none_or(|job| !open.contains(&job.state)), "a job was left: {left:?}");
         self.dir
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs, path::Path};
 
-use aquifer::config::Config;
+use aquifer::{config::Config, job::JobId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -24,11 +24,14 @@ pub async fn run(name: &str) {
     };
     let server = Server::with(|config| set(config, settings)).await;
     let mut known = given(&server);
-    let mut faults = Vec::new();
+    let (mut faults, mut jobs) = (Vec::new(), Vec::new());
     for exchange in first.into_iter().chain(exchanges) {
         let (title, exchange) = exchange.split_once('\n').unwrap();
-        let said = play(&server, exchange, &mut known).await;
+        let said = play(&server, exchange, &mut known, &mut jobs).await;
         faults.extend(said.into_iter().map(|fault| format!("{name}: {title}: {fault}")));
+    }
+    for job in jobs {
+        server.ended(job).await;
     }
     server.stop().await;
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
@@ -55,7 +58,12 @@ fn given(server: &Server) -> HashMap<String, String> {
     given.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-async fn play(server: &Server, exchange: &str, known: &mut HashMap<String, String>) -> Vec<String> {
+async fn play(
+    server: &Server,
+    exchange: &str,
+    known: &mut HashMap<String, String>,
+    jobs: &mut Vec<JobId>,
+) -> Vec<String> {
     let (request, expected) = exchange.split_once(">>>").unwrap_or((exchange, ""));
     let request = fill_in(request, known);
     let (head, body) = head_and_body(&request);
@@ -63,11 +71,11 @@ async fn play(server: &Server, exchange: &str, known: &mut HashMap<String, Strin
     match line.split_once(' ').unwrap() {
         ("WAIT", job) => {
             server.ended(job.parse().unwrap()).await;
-            return Vec::new();
+            Vec::new()
         }
         ("CLOCK", seconds) => {
             server.clock.advance(SignedDuration::from_secs(seconds.parse().unwrap()));
-            return Vec::new();
+            Vec::new()
         }
         (method, path) => {
             let mut request = Request::new(method, path).body(body);
@@ -78,9 +86,16 @@ async fn play(server: &Server, exchange: &str, known: &mut HashMap<String, Strin
                 request = request.header("Authorization", &format!("Bearer {}", known["token"]));
             }
             let answer = request.send(&server.running.url).await;
+            jobs.extend(submitted(&answer));
             compare(&answer, expected, known)
         }
     }
+}
+
+/// The job that an answer says has been submitted.
+fn submitted(answer: &Answer) -> Option<JobId> {
+    let answer: Value = serde_json::from_slice(&answer.body).ok()?;
+    answer["id"].as_str().filter(|_| answer["status"] == "submitted")?.parse().ok()
 }
 
 fn head_and_body(text: &str) -> (&str, &str) {

@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
 
+mod aliases;
+mod differential;
+mod limits;
 mod loading;
 mod slt;
 mod snapshots;

@@ -127,6 +127,22 @@ impl Encoder {
     }
 }
 
+/// Where the first so many rows of some CSV end. Takes whole rows.
+pub(crate) fn row_end(csv: &[u8], rows: u64) -> usize {
+    let mut quoted = false;
+    let mut left = rows;
+    // A doubled quote ends the quoted text and begins it again.
+    for at in memchr::memchr2_iter(b'"', b'\n', csv) {
+        match csv[at] {
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            _ if left == 1 => return at + 1,
+            _ => left -= 1,
+        }
+    }
+    csv.len()
+}
+
 impl CellSink for Encoder {
     #[inline]
     fn cell(&mut self, cell: Cell<'_>) {

@@ -2,15 +2,38 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::compress::{Checksum, Compressor};
+
 /// A worker hands over its buffer when it holds this much: little enough to stay in a core's cache until digested.
 pub(super) const BLOCK: usize = 256 << 10;
 
 /// Room for the row that takes a buffer past [`BLOCK`].
 const CAPACITY: usize = BLOCK + (16 << 10);
 
+/// Some rows, whole ones: as CSV, or as the piece of a deflate stream that the CSV became.
 pub(super) struct Block {
     pub(super) bytes: Buffer,
     pub(super) rows: u64,
+    /// Of the CSV, if it was deflated.
+    pub(super) csv: Checksum,
+}
+
+impl Block {
+    pub(super) fn of_csv(bytes: Buffer, rows: u64) -> Block {
+        Block { bytes, rows, csv: Checksum::default() }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.bytes.as_ref().len() as u64
+    }
+
+    /// Takes a block of CSV.
+    pub(super) fn deflate(self, compressor: &mut Compressor) -> Block {
+        let csv = self.bytes.as_ref();
+        let mut deflated = self.bytes.pool.take();
+        compressor.append(csv, &mut deflated);
+        Block { bytes: self.bytes.pool.buffer(deflated), rows: self.rows, csv: Checksum::of(csv) }
+    }
 }
 
 /// Bytes whose memory goes back to its pool when nobody needs them any more.

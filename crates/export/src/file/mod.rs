@@ -1,27 +1,26 @@
-//! Writing one result file: parts read and encoded by several threads, put in order, digested and stored.
+//! Writing result files: parts read, encoded and deflated by several threads, put in order, digested and stored.
 //!
 //! ```text
-//! worker: part -> Encoder -> block --+
-//! worker: part -> Encoder -> block --+--> Window (in order, bounded) --> Output: digest, count, upload
+//! worker: part -> Encoder -> deflate -> block --+
+//! worker: part -> Encoder -> deflate -> block --+--> Window (in order, bounded) --> Contents (framing) --> Output
 //! ```
-//!
-//! What changes the bytes of a block by itself (compression of a block) belongs at the end of a worker, in
-//! [`work::Sink::hand_over`]; what needs the whole stream (framing, encryption) belongs at the start of
-//! [`output::Output::write`], before the digest, which is of what is stored.
 
 mod block;
+mod contents;
 mod output;
 mod window;
 mod work;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use crate::cell::CellSink;
-use crate::csv::{Column, Encoder, Style};
+use crate::compress::{Compressor, Format, Frame, Level};
+use crate::csv::{Column, Style};
 use crate::destination::{Destination, Refused};
-use block::{Block, Pool};
+use block::Pool;
+use contents::{Blocks, Contents, Header};
 use output::Output;
 use window::Window;
 
@@ -30,8 +29,27 @@ use window::Window;
 pub struct FileSpec {
     pub columns: Vec<Column>,
     pub style: Style,
-    /// How many parts are read and encoded at a time. One more thread, the caller's, digests and stores.
+    pub format: Format,
+    /// Of no effect on plain CSV.
+    pub level: Level,
+    /// How many parts are read, encoded and deflated at a time. One more thread, the caller's, digests and stores.
     pub threads: NonZeroUsize,
+}
+
+impl FileSpec {
+    fn compressor(&self) -> Option<Compressor> {
+        (self.format != Format::Csv).then(|| Compressor::new(self.level))
+    }
+}
+
+/// When a file is full and the rows go on in another one. `None`: never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Every file but the last has exactly so many.
+    pub rows: Option<NonZeroU64>,
+    /// Of the file as it is stored, deflated and encrypted. A file stays below by less than two blocks of deflated
+    /// rows, and is larger only if it has a single row. Where files are cut depends on the parts, not on threads.
+    pub bytes: Option<NonZeroU64>,
 }
 
 /// How far a file is, and whether it is still wanted. Shared with whoever wants to know; adds up over the files
@@ -99,38 +117,115 @@ where
     P: FnOnce(&mut dyn CellSink) -> Result<(), E> + Send,
     E: Send,
 {
+    let (_, file) = write_files(parts, spec, &Limits::default(), |_| destination.clone(), progress)?;
+    Ok(file)
+}
+
+/// Writes the same rows into as many files as the limits make necessary, in order and each with the header line: one
+/// file at least, and none without rows beside others. `destination` is asked where the file of a number goes, from 0,
+/// when that file begins.
+///
+/// As [`write`] otherwise. While a file is being finished the next one is written. If there is an error, none of the
+/// files is left.
+pub fn write_segments<P, E>(
+    parts: impl IntoIterator<Item = P, IntoIter: Send>,
+    spec: &FileSpec,
+    limits: &Limits,
+    destination: impl FnMut(usize) -> Destination,
+    progress: &Progress,
+) -> Result<Vec<FinishedFile>, Error<E>>
+where
+    P: FnOnce(&mut dyn CellSink) -> Result<(), E> + Send,
+    E: Send,
+{
+    let (mut files, last) = write_files(parts, spec, limits, destination, progress)?;
+    files.push(last);
+    Ok(files)
+}
+
+/// The last file, of which there always is one, comes apart from the others.
+fn write_files<P, E>(
+    parts: impl IntoIterator<Item = P, IntoIter: Send>,
+    spec: &FileSpec,
+    limits: &Limits,
+    mut destination: impl FnMut(usize) -> Destination,
+    progress: &Progress,
+) -> Result<(Vec<FinishedFile>, FinishedFile), Error<E>>
+where
+    P: FnOnce(&mut dyn CellSink) -> Result<(), E> + Send,
+    E: Send,
+{
     let pool = Pool::default();
     let window = Window::new(parts.into_iter(), spec.threads.get(), progress);
-    let mut output = Output::begin(destination, progress);
-    let written: Result<(), Refused> = thread::scope(|scope| {
+    let header = Header::new(spec, &pool);
+    let stopped = || window.is_stopped();
+    // Where the files before the last one are, or are about to be.
+    let mut earlier = Vec::new();
+    let written = thread::scope(|scope| -> Result<_, Refused> {
         let _stop = window.stop_at_the_end();
         for _ in 0..spec.threads.get() {
             scope.spawn(|| work::work(&window, spec, &pool));
         }
-        output.write(header(spec, &pool), || window.is_stopped())?;
-        while let Some(block) = window.next_block()? {
-            output.write(block, || window.is_stopped())?;
+        let mut take = || window.next_block();
+        let mut blocks = Blocks::new(&mut take, spec, &pool);
+        let mut files = Vec::new();
+        let mut finishing = None;
+        loop {
+            let destination = destination(earlier.len());
+            let frame = Frame::new(spec.format, destination.entry_name());
+            let contents = Contents::new(&mut blocks, &header, frame, limits, progress);
+            let full = Full::write(contents, Output::begin(&destination, progress), stopped)?;
+            let are_left = blocks.are_left()?;
+            if let Some(thread) = finishing.take() {
+                files.push(join(thread)?);
+            }
+            if !are_left {
+                return Ok((files, full));
+            }
+            earlier.push(destination);
+            finishing = Some(scope.spawn(move || full.finish(stopped)));
         }
-        Ok(())
     });
     // A failed part comes first: it stops the writer as well, which then knows no reason of its own.
-    match (window.into_failure(), written) {
-        (None, Ok(())) => Ok(output.finish(|| progress.is_cancelled())?),
-        (Some(error), _) => {
-            output.abort();
-            Err(error)
+    let finished = match (window.into_failure(), written) {
+        (Some(error), _) => Err(error),
+        (None, Ok((files, last))) => match last.finish(|| progress.is_cancelled()) {
+            Ok(last) => Ok((files, last)),
+            Err(refused) => Err(refused.into()),
+        },
+        (None, Err(refused)) => Err(refused.into()),
+    };
+    if finished.is_err() {
+        earlier.iter().for_each(Destination::delete);
+    }
+    finished
+}
+
+/// A file that has all its bytes and is not seen yet.
+struct Full<'a> {
+    output: Output<'a>,
+    rows: u64,
+}
+
+impl<'a> Full<'a> {
+    fn write(
+        mut contents: Contents<'_, '_>,
+        mut output: Output<'a>,
+        stopped: impl Fn() -> bool,
+    ) -> Result<Full<'a>, Refused> {
+        while let Some(bytes) = contents.next()? {
+            output.write(bytes, &stopped)?;
         }
-        (None, Err(refused)) => {
-            output.abort();
-            Err(refused.into())
-        }
+        Ok(Full { output, rows: contents.rows() })
+    }
+
+    fn finish(self, stopped: impl Fn() -> bool) -> Result<FinishedFile, Refused> {
+        self.output.finish(self.rows, stopped)
     }
 }
 
-fn header(spec: &FileSpec, pool: &Pool) -> Block {
-    let mut encoder = Encoder::new(&spec.columns, &spec.style);
-    encoder.header(&spec.columns);
-    Block { bytes: pool.buffer(encoder.take(Vec::new())), rows: 0 }
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 impl<E> From<Refused> for Error<E> {

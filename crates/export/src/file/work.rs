@@ -1,4 +1,4 @@
-//! What a worker does: read parts and encode them.
+//! What a worker does: read parts, encode and deflate them.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,6 +7,7 @@ use super::block::{BLOCK, Block, Pool};
 use super::window::Window;
 use super::{Error, FileSpec};
 use crate::cell::{Cell, CellSink, Stopped};
+use crate::compress::Compressor;
 use crate::csv::Encoder;
 
 /// Reads parts until there are no more, or no more are wanted.
@@ -15,8 +16,15 @@ where
     I: Iterator<Item = P>,
     P: FnOnce(&mut dyn CellSink) -> Result<(), E>,
 {
-    let mut sink =
-        Sink { window, pool, encoder: Encoder::new(&spec.columns, &spec.style), part: 0, rows: 0, told_to_stop: false };
+    let mut sink = Sink {
+        window,
+        pool,
+        encoder: Encoder::new(&spec.columns, &spec.style),
+        compressor: spec.compressor(),
+        part: 0,
+        rows: 0,
+        told_to_stop: false,
+    };
     sink.encoder.take(pool.take());
     // Unwind safe: after a panic the sink is not used any more.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -25,6 +33,7 @@ where
             read(&mut sink).map_err(Error::Source)?;
             sink.end_part();
         }
+        sink.help();
         Ok(())
     }));
     match outcome {
@@ -46,6 +55,8 @@ pub(super) struct Sink<'a, I, E> {
     window: &'a Window<'a, I, E>,
     pool: &'a Pool,
     encoder: Encoder,
+    /// If the file is deflated.
+    compressor: Option<Compressor>,
     part: usize,
     /// In the encoder now.
     rows: u64,
@@ -54,18 +65,37 @@ pub(super) struct Sink<'a, I, E> {
 
 impl<I, E> Sink<'_, I, E> {
     fn hand_over(&mut self) -> Result<(), Stopped> {
-        let block = self.take_block();
+        let mut block = self.take_block();
+        if let Some(compressor) = &mut self.compressor {
+            match self.window.offer(self.part, block)? {
+                Some(ours) => block = ours.deflate(compressor),
+                None => return Ok(()),
+            }
+        }
         self.window.push(self.part, block)
     }
 
     fn end_part(&mut self) {
-        let block = self.take_block();
+        let mut block = self.take_block();
+        if let Some(compressor) = &mut self.compressor {
+            block = block.deflate(compressor);
+        }
         self.window.end(self.part, block);
+    }
+
+    /// Deflates for others, until all have read their parts.
+    fn help(&mut self) {
+        if let Some(compressor) = &mut self.compressor {
+            self.window.begin_to_help();
+            while let Some((place, block)) = self.window.take_offered() {
+                self.window.give_back(place, block.deflate(compressor));
+            }
+        }
     }
 
     fn take_block(&mut self) -> Block {
         let bytes = self.pool.buffer(self.encoder.take(self.pool.take()));
-        Block { bytes, rows: std::mem::take(&mut self.rows) }
+        Block::of_csv(bytes, std::mem::take(&mut self.rows))
     }
 }
 

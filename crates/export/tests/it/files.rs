@@ -5,33 +5,16 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use export::cell::Cell;
 use export::file::{FinishedFile, Progress};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Event, Fault, Place, Watched, expected, kibibyte, part, row, spec};
-
-type Rows = Vec<Vec<Option<String>>>;
+use crate::support::{Event, Fault, Place, Rows, Watched, expected, kibibyte, part, parts, row, spec};
 
 /// Writes rows in parts that end before the rows of the given numbers.
 fn write_split(place: &Place, rows: &Rows, cuts: &[usize], threads: usize) -> FinishedFile {
     let spec = spec(rows.first().map_or(1, Vec::len), threads);
-    let mut cuts = cuts.to_vec();
-    cuts.sort_unstable();
-    let starts = [0].into_iter().chain(cuts.iter().copied());
-    let ends = cuts.iter().copied().chain([rows.len()]);
-    let parts = starts.zip(ends).map(|(start, end)| {
-        let rows = rows[start..end].to_vec();
-        part(move |sink| {
-            for row in &rows {
-                row.iter().for_each(|cell| sink.cell(cell.as_deref().map_or(Cell::Null, Cell::Text)));
-                sink.end_row()?;
-            }
-            Ok(())
-        })
-    });
-    place.write(&spec, &Progress::default(), parts.collect::<Vec<_>>()).unwrap()
+    place.write(&spec, &Progress::default(), parts(rows, cuts)).unwrap()
 }
 
 #[test]

@@ -3,7 +3,11 @@
 
 mod cancel;
 mod files;
+mod formats;
+mod readers;
+
 mod rows;
+mod segments;
 mod storage;
 mod support;
 mod zones;

@@ -1,7 +1,7 @@
 //! How a row is written.
 
 use export::cell::{Cell, CellSink, Date, Timestamp};
-use export::csv::{Encoder, Style};
+use export::csv::{Column, Encoder, Style};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
@@ -27,8 +27,17 @@ fn every_rule_of_rows_txt() {
 
 /// One row under the settings of `rows.txt`.
 fn encode(settings: &str, cells: &[Owned]) -> String {
-    let mut style = Style::default();
     let mut columns = columns(cells.len());
+    let style = style(settings, &mut columns);
+    let mut encoder = Encoder::new(&columns, &style);
+    cells.iter().for_each(|cell| encoder.cell(cell.borrow()));
+    encoder.end_row().unwrap();
+    String::from_utf8(encoder.take(Vec::new())).unwrap()
+}
+
+/// What the settings of `rows.txt` mean.
+pub fn style(settings: &str, columns: &mut [Column]) -> Style {
+    let mut style = Style::default();
     for setting in settings.split_ascii_whitespace() {
         match setting.split_once('=').unwrap_or((setting, "")) {
             ("null", text) => style.null_replacement = unescape(text),
@@ -41,14 +50,12 @@ fn encode(settings: &str, cells: &[Owned]) -> String {
             _ => panic!("what is {setting}?"),
         }
     }
-    let mut encoder = Encoder::new(&columns, &style);
-    cells.iter().for_each(|cell| encoder.cell(cell.borrow()));
-    encoder.end_row().unwrap();
-    String::from_utf8(encoder.take(Vec::new())).unwrap()
+    style
 }
 
+/// A cell as `rows.txt` has it.
 #[derive(Debug, Clone)]
-enum Owned {
+pub enum Owned {
     Null,
     Text(String),
     Integer(i64),
@@ -59,7 +66,7 @@ enum Owned {
 }
 
 impl Owned {
-    fn parse(cell: &str) -> Owned {
+    pub fn parse(cell: &str) -> Owned {
         let (kind, value) = cell.split_once(':').unwrap_or((cell, ""));
         match kind {
             "null" => Owned::Null,
@@ -73,7 +80,7 @@ impl Owned {
         }
     }
 
-    fn borrow(&self) -> Cell<'_> {
+    pub fn borrow(&self) -> Cell<'_> {
         match self {
             Owned::Null => Cell::Null,
             Owned::Text(text) => Cell::Text(text),
@@ -86,7 +93,7 @@ impl Owned {
     }
 }
 
-fn unescape(text: &str) -> String {
+pub fn unescape(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {

@@ -1,15 +1,17 @@
 //! Columns, parts, and stores that can be watched and that misbehave on request.
 
 use std::fmt;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use export::cell::{Cell, CellSink, Stopped};
+use export::compress::{Format, Level};
 use export::csv::{Column, Encoder, Style};
 use export::destination::Destination;
-use export::file::{self, FileSpec, FinishedFile, Progress};
+use export::file::{self, FileSpec, FinishedFile, Limits, Progress};
 use futures_core::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -25,7 +27,13 @@ pub fn columns(count: usize) -> Vec<Column> {
 }
 
 pub fn spec(columns_: usize, threads: usize) -> FileSpec {
-    FileSpec { columns: columns(columns_), style: Style::default(), threads: NonZeroUsize::new(threads).unwrap() }
+    FileSpec {
+        columns: columns(columns_),
+        style: Style::default(),
+        format: Format::Csv,
+        level: Level::default(),
+        threads: NonZeroUsize::new(threads).unwrap(),
+    }
 }
 
 /// What the readers of these tests fail with.
@@ -55,6 +63,27 @@ pub fn kibibyte() -> String {
     "x".repeat(1023)
 }
 
+pub type Rows = Vec<Vec<Option<String>>>;
+
+/// Rows in parts that end before the rows of the given numbers.
+pub fn parts(rows: &Rows, cuts: &[usize]) -> Vec<BoxedPart> {
+    let mut cuts = cuts.to_vec();
+    cuts.sort_unstable();
+    let starts = [0].into_iter().chain(cuts.iter().copied());
+    let ends = cuts.iter().copied().chain([rows.len()]);
+    let parts = starts.zip(ends).map(|(start, end)| {
+        let rows = rows[start..end].to_vec();
+        part(move |sink| {
+            for row in &rows {
+                row.iter().for_each(|cell| sink.cell(cell.as_deref().map_or(Cell::Null, Cell::Text)));
+                sink.end_row()?;
+            }
+            Ok(())
+        })
+    });
+    parts.collect()
+}
+
 /// Header line and rows as one encoder writes them.
 pub fn expected(spec: &FileSpec, rows: &[Vec<Option<String>>]) -> Vec<u8> {
     let mut encoder = Encoder::new(&spec.columns, &spec.style);
@@ -64,6 +93,42 @@ pub fn expected(spec: &FileSpec, rows: &[Vec<Option<String>>]) -> Vec<u8> {
         encoder.end_row().unwrap();
     }
     encoder.take(Vec::new())
+}
+
+pub const FORMATS: [Format; 3] = [Format::Csv, Format::Gzip, Format::Zip];
+
+/// The CSV in a stored file, which has to be of one piece: one gzip member, one entry.
+pub fn unpacked(format: Format, stored: &[u8]) -> Vec<u8> {
+    let mut csv = Vec::new();
+    match format {
+        Format::Csv => csv.extend_from_slice(stored),
+        Format::Gzip => {
+            let mut member = flate2::bufread::GzDecoder::new(stored);
+            member.read_to_end(&mut csv).unwrap();
+            assert!(member.into_inner().is_empty(), "something follows the member");
+        }
+        Format::Zip => {
+            // As a reader that streams: what is in the local header, and the descriptor behind the data.
+            let word = |at: usize| u32::from_le_bytes(stored[at..at + 4].try_into().unwrap());
+            assert_eq!((word(0), word(18), word(22)), (0x0403_4b50, 0, 0));
+            let start = 30 + usize::from(u16::from_le_bytes([stored[26], stored[27]]));
+            let mut entry = flate2::bufread::DeflateDecoder::new(&stored[start..]);
+            entry.read_to_end(&mut csv).unwrap();
+            let deflated = entry.total_in() as usize;
+            let (end, crc) = (start + deflated, flate2_crc(&csv));
+            assert_eq!(
+                [word(end), word(end + 4), word(end + 8), word(end + 12), word(end + 16)],
+                [0x0807_4b50, crc, deflated as u32, csv.len() as u32, 0x0201_4b50]
+            );
+        }
+    }
+    csv
+}
+
+fn flate2_crc(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
 /// A place to write to, with the runtime that it needs.
@@ -95,10 +160,30 @@ impl Place {
         file::write(parts, spec, &self.destination(), progress)
     }
 
+    pub fn write_segments(
+        &self,
+        spec: &FileSpec,
+        limits: &Limits,
+        progress: &Progress,
+        parts: impl IntoIterator<Item = BoxedPart, IntoIter: Send>,
+    ) -> std::result::Result<Vec<FinishedFile>, file::Error<Broken>> {
+        let handle = self.runtime.handle();
+        let destination = |n| Destination::new(self.store.clone(), segment(n), handle.clone());
+        file::write_segments(parts, spec, limits, destination, progress)
+    }
+
     /// The stored object; `None` if there is none.
     pub fn read(&self) -> Option<Vec<u8>> {
+        self.read_from(&path())
+    }
+
+    pub fn read_segment(&self, number: usize) -> Option<Vec<u8>> {
+        self.read_from(&segment(number))
+    }
+
+    fn read_from(&self, path: &Path) -> Option<Vec<u8>> {
         self.runtime.block_on(async {
-            match self.store.get(&path()).await {
+            match self.store.get(path).await {
                 Ok(object) => Some(object.bytes().await.unwrap().to_vec()),
                 Err(object_store::Error::NotFound { .. }) => None,
                 Err(error) => panic!("{error}"),
@@ -109,6 +194,10 @@ impl Place {
 
 fn path() -> Path {
     Path::from("attempt/file.csv")
+}
+
+fn segment(number: usize) -> Path {
+    Path::from(format!("attempt/segment{number}.csv"))
 }
 
 /// What a [`Watched`] store was asked to do.

@@ -64,12 +64,8 @@ impl Binder<'_, '_> {
                 self.invalid(span, &Value::Moment(text.to_owned()), left, help);
                 return None;
             }
-            Err(Fault::Zone { name, near }) => {
-                let fault = Diagnostic::new(Code::NoSuchZone, span, format!("There is no time zone named {name}"));
-                self.diagnostics.push(fault.help(match near.first() {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "write an offset, -08:00, a zone, America/Los_Angeles, or its city, Los Angeles".to_owned(),
-                }));
+            Err(Fault::Zone { name }) => {
+                self.no_such_zone(&name, span);
                 return None;
             }
         };
@@ -103,6 +99,18 @@ impl Binder<'_, '_> {
                 None
             }
         }
+    }
+
+    fn no_such_zone(&mut self, name: &str, span: Span) {
+        if self.diagnostics.is_full() {
+            return;
+        }
+        let help = match moment::near_zone(name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write an offset, -08:00, a zone, America/Los_Angeles, or its city, Los Angeles".to_owned(),
+        };
+        let message = format!("There is no time zone named {name}");
+        self.diagnostics.push(Diagnostic::new(Code::NoSuchZone, span, message).help(help));
     }
 
     fn was_datetime(&self, expr: &Expr) -> bool {

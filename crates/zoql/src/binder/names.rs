@@ -87,12 +87,7 @@ impl<'a> Binder<'a, '_> {
             return Some(Table { join: None, object: self.base, prefix: &base.name });
         }
         let Some(id) = base.find_join(name) else {
-            let aliases = base.joins().map(|(_, join)| &*join.alias);
-            let message = format!("{} is not joined to {}", name.value, base.name);
-            self.diagnostics.push(
-                Diagnostic::new(Code::NoSuchJoin, name.span, message)
-                    .maybe_help(did_you_mean(&nearest(aliases.chain([&*base.name]), name))),
-            );
+            self.no_such_join(name);
             return None;
         };
         let join = base.join(id);
@@ -142,6 +137,19 @@ impl<'a> Binder<'a, '_> {
         let table = TableId(self.joins.len());
         self.tables.insert(id, table);
         table
+    }
+
+    fn no_such_join(&mut self, name: &Name) {
+        if self.diagnostics.is_full() {
+            return;
+        }
+        let base = self.base();
+        let aliases = base.joins().map(|(_, join)| &*join.alias);
+        let message = format!("{} is not joined to {}", name.value, base.name);
+        self.diagnostics.push(
+            Diagnostic::new(Code::NoSuchJoin, name.span, message)
+                .maybe_help(did_you_mean(&nearest(aliases.chain([&*base.name]), name))),
+        );
     }
 
     fn no_such_field(&mut self, path: &Path, table: &Table<'_>, maybe_text: bool) {

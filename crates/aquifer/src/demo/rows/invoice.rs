@@ -7,7 +7,7 @@ use crate::demo::{
     products::Model,
     settlement::Refund,
     table::{Row, row},
-    value::{Money, Quantity, Rate},
+    value::{Money, Quantity},
 };
 
 pub fn invoice<'a>(customer: &'a Customer, invoice: &'a Invoice) -> Row<'a> {
@@ -26,7 +26,6 @@ pub fn invoice<'a>(customer: &'a Customer, invoice: &'a Invoice) -> Row<'a> {
         TargetDate: invoice.date,
         PaymentTerm: Quantity::whole(profile.term.days.into()),
         PostedDate: posted.map(|()| invoice.stamp.created),
-        PostedBy: posted.map(|()| ledger::bill_run(invoice.date)),
         Amount: invoice.amount(),
         AmountWithoutTax: invoice.amount_without_tax,
         TaxAmount: invoice.tax,
@@ -119,7 +118,7 @@ pub fn taxation<'a>(customer: &'a Customer, invoice: &'a Invoice, item: &'a Item
         TaxRateDescription: profile.country.tax_name,
         TaxableAmount: item.amount,
         TaxAmount: tax.amount,
-        ExemptAmount: Rate::ZERO,
+        ExemptAmount: item.tax_exempt,
         Balance: tax.balance,
         AccountingCode: Code::SalesTaxPayable.name(),
         AccountReceivableAccountingCodeId: Code::AccountsReceivable.id(),

@@ -66,14 +66,21 @@ pub fn last_completed(tx: &Transaction<'_>, tenant: &str, session: &SessionKey) 
     id.map_or(Ok(None), |id| find(tx, id.0))
 }
 
-pub fn take(tx: &Transaction<'_>, lease: &Lease, now: Timestamp, max_attempts: u32) -> Result<Option<Job>> {
+pub fn take(
+    tx: &Transaction<'_>,
+    lease: &Lease,
+    now: Timestamp,
+    max_attempts: u32,
+    at_work: &[JobId],
+) -> Result<Option<Job>> {
     loop {
         let next: Option<Text<JobId>> = tx
             .query_row(
                 "SELECT id FROM jobs
                   WHERE state IN ('submitted', 'executing') AND (state = 'submitted' OR lease_until <= :now)
+                        AND id NOT IN (SELECT value FROM json_each(:at_work))
                   ORDER BY seq LIMIT 1",
-                named_params! { ":now": At(now) },
+                named_params! { ":now": At(now), ":at_work": Json(at_work) },
                 |row| row.get(0),
             )
             .optional()?;

@@ -29,8 +29,9 @@ const BUSY: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    writer: Arc<Mutex<Connection>>,
+    /// Closed first: the last connection to be closed folds the log into the file, and must be able to write.
     reader: Arc<Mutex<Connection>>,
+    writer: Arc<Mutex<Connection>>,
 }
 
 impl From<rusqlite::Error> for Error {
@@ -119,9 +120,9 @@ impl Store for Sqlite {
         self.read(move |tx| jobs::last_completed(tx, &tenant, &session)).await
     }
 
-    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32) -> Result<Option<Job>> {
-        let lease = lease.clone();
-        self.write(move |tx| jobs::take(tx, &lease, now, max_attempts)).await
+    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32, at_work: &[JobId]) -> Result<Option<Job>> {
+        let (lease, at_work) = (lease.clone(), at_work.to_vec());
+        self.write(move |tx| jobs::take(tx, &lease, now, max_attempts, &at_work)).await
     }
 
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()> {
