@@ -79,6 +79,7 @@ impl<'a> Lexer<'a, '_> {
         let next = self.text[start + first.len_utf8()..].chars().next();
         let (kind, len) = match (first, next) {
             ('\'', _) => return Some(Kind::Text(self.quoted('\''))),
+            (first, _) if CURLY.contains(&first) => return self.curly(),
             ('"', _) => return Some(Kind::Quoted(self.quoted('"'))),
             ('0'..='9', _) | ('-', Some('0'..='9')) => return Some(self.number()),
             (first, _) if starts_word(first) => return Some(Kind::Word(self.take_while(continues_word))),
@@ -89,6 +90,9 @@ impl<'a> Lexer<'a, '_> {
                 self.refuse_diamond();
                 (Kind::Op(CompareOp::Ne), 2)
             }
+            ('=', Some('=')) => self.refuse_operator("==", CompareOp::Eq),
+            ('=', Some('<')) => self.refuse_operator("=<", CompareOp::Le),
+            ('=', Some('>')) => self.refuse_operator("=>", CompareOp::Ge),
             ('=', _) => (Kind::Op(CompareOp::Eq), 1),
             ('<', _) => (Kind::Op(CompareOp::Lt), 1),
             ('>', _) => (Kind::Op(CompareOp::Gt), 1),
@@ -136,14 +140,37 @@ impl<'a> Lexer<'a, '_> {
             format!("`{run}` has no meaning here"),
         );
         self.diagnostics.push(match first {
-            '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' | '`' => {
-                fault.help("strings are in straight single quotes: 'text'")
-            }
+            '`' | '[' | ']' => fault.help("names stand without quotes"),
+            '+' | '-' | '/' | '%' => fault.help("queries have neither arithmetic nor comments"),
             '!' => fault.help("not equal is `!=`"),
             '&' => fault.help("write `and`"),
             '|' => fault.help("write `or`"),
             _ => fault,
         });
+    }
+
+    /// A text in the quotes of word processors, whichever of them: where it ends is plain enough.
+    fn curly(&mut self) -> Option<Kind<'a>> {
+        let start = self.at;
+        let mut letters = self.text[start..].char_indices().skip(1);
+        let Some((end, closing)) = letters.find(|(_, letter)| CURLY.contains(letter)) else {
+            self.unexpected(self.peek()?);
+            return None;
+        };
+        self.at += end + closing.len_utf8();
+        let span = Span::new(start, self.at);
+        let inner = &self.text[start..start + end][closing.len_utf8()..];
+        let fault = Diagnostic::new(Code::Quotes, span, "A text is in straight single quotes");
+        self.diagnostics.push(fault.help(format!("write '{inner}'")));
+        Some(Kind::Text(inner.to_owned()))
+    }
+
+    /// How other languages spell an operator.
+    fn refuse_operator(&mut self, written: &str, op: CompareOp) -> (Kind<'a>, usize) {
+        let span = Span::new(self.at, self.at + written.len());
+        let fault = Diagnostic::new(Code::UnexpectedCharacter, span, format!("`{written}` is not an operator"));
+        self.diagnostics.push(fault.help(format!("write `{}`", op.as_str())));
+        (Kind::Op(op), written.len())
     }
 
     fn refuse_diamond(&mut self) {
@@ -196,7 +223,7 @@ impl<'a> Lexer<'a, '_> {
                     };
                     self.diagnostics.push(
                         Diagnostic::new(Code::Unterminated, Span::new(start, start + 1), message)
-                            .help(format!("a quote inside is written {}", self.quote_inside(quote))),
+                            .help(format!("a quote inside is written {}", quote_inside(quote, self.language))),
                     );
                     return value;
                 }
@@ -215,14 +242,6 @@ impl<'a> Lexer<'a, '_> {
                     value.push(quote);
                 }
             }
-        }
-    }
-
-    fn quote_inside(&self, quote: char) -> &'static str {
-        match (quote, self.language) {
-            ('"', _) => "`\"\"`",
-            (_, Language::Zoql) => "`\\'`",
-            (_, Language::Export) => "`''`",
         }
     }
 
@@ -248,6 +267,18 @@ impl<'a> Lexer<'a, '_> {
                 letter
             }
         }
+    }
+}
+
+/// The quotes of word processors. All of them take as many bytes.
+const CURLY: [char; 4] = ['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
+
+/// How a quote is written in a text that stands in such quotes.
+pub(crate) fn quote_inside(quote: char, language: Language) -> &'static str {
+    match (quote, language) {
+        ('"', _) => "`\"\"`",
+        (_, Language::Zoql) => "`\\'`",
+        (_, Language::Export) => "`''`",
     }
 }
 

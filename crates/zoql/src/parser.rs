@@ -13,7 +13,7 @@ use crate::{
     Compat, Language,
     ast::{Condition, Expr, Limit, Name, Query, Sort},
     diagnostic::{Code, Diagnostic, Diagnostics},
-    lexer::{Kind, Token, lex},
+    lexer::{Kind, Token, lex, quote_inside},
     span::{Span, Spanned},
 };
 
@@ -81,8 +81,13 @@ impl Clause {
 
 impl<'a> Parser<'a, '_> {
     fn query(mut self) -> Option<Query> {
+        if matches!(self.peek(), Kind::Semicolon | Kind::End) {
+            let span = self.span();
+            self.report(Diagnostic::new(Code::Syntax, span, "The query is empty"));
+            return None;
+        }
         self.keyword("select").ok()?;
-        let select = self.list(Self::item);
+        let select = self.list(Self::item, "`,` or `from`");
         if !self.at_word("from") {
             self.expected("`from` and an object");
             return None;
@@ -156,9 +161,9 @@ impl<'a> Parser<'a, '_> {
         match clause {
             Clause::From => self.skip_to_clause(),
             Clause::Where => query.filter = self.boolean(),
-            Clause::GroupBy => query.group_by = self.list(Self::expression),
+            Clause::GroupBy => query.group_by = self.list(Self::expression, "`,` or the next clause"),
             Clause::Having => query.having = self.boolean(),
-            Clause::OrderBy => query.order_by = self.list(Self::sort),
+            Clause::OrderBy => query.order_by = self.list(Self::sort, "`,`, `asc`, `desc` or the next clause"),
             Clause::Limit => query.limit = self.limit().ok(),
         }
     }
@@ -190,8 +195,8 @@ impl<'a> Parser<'a, '_> {
         })
     }
 
-    /// One or more, with commas between. Those that cannot be read are left out.
-    fn list<T>(&mut self, mut element: impl FnMut(&mut Self) -> Result<T>) -> Vec<T> {
+    /// One or more, with commas between. Those that cannot be read are left out. `then` is what may follow one.
+    fn list<T>(&mut self, mut element: impl FnMut(&mut Self) -> Result<T>, then: &str) -> Vec<T> {
         let mut list = Vec::new();
         let open = self.open;
         loop {
@@ -199,7 +204,7 @@ impl<'a> Parser<'a, '_> {
                 Ok(element) if self.ends_element() => list.push(element),
                 Ok(element) => {
                     list.push(element);
-                    self.expected("`,` or the next clause");
+                    self.expected(then);
                     self.skip_to_comma(open);
                 }
                 Err(Broken) => self.skip_to_comma(open),
@@ -342,7 +347,35 @@ impl<'a> Parser<'a, '_> {
             }
         };
         let span = self.span();
-        self.report(Diagnostic::new(Code::Syntax, span, format!("Expected {what}, {found}")))
+        let help = self.habit();
+        self.report(Diagnostic::new(Code::Syntax, span, format!("Expected {what}, {found}")).maybe_help(help))
+    }
+
+    /// What to write instead of the word that stands here, if it is one of SQL's.
+    fn habit(&self) -> Option<String> {
+        let Kind::Word(word) = *self.peek() else { return None };
+        let before = &self.tokens[self.at.saturating_sub(1)];
+        if matches!(before.kind, Kind::Text(_)) && before.span.end == self.span().start {
+            return Some(format!("a quote inside a text is written {}", quote_inside('\'', self.language)));
+        }
+        let help = match word.to_ascii_lowercase().as_str() {
+            "join" | "inner" | "left" | "right" | "full" | "outer" | "cross" => {
+                "joined objects need no `join`: name their fields, as in `BillToContact.City`"
+            }
+            "offset" => "`limit 20, 10` skips 20 rows and gives the next 10",
+            "union" => "send a query for each part",
+            _ if self.is_behind_object() => {
+                "an object has no alias: fields are named `Name` or by the object, `Account.Name`"
+            }
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+
+    /// Whether the last two tokens are `from` and an object.
+    fn is_behind_object(&self) -> bool {
+        let from = self.at.checked_sub(2).map(|at| &self.tokens[at].kind);
+        matches!(from, Some(Kind::Word(word)) if word.eq_ignore_ascii_case("from"))
     }
 
     fn report(&mut self, diagnostic: Diagnostic) -> Broken {

@@ -4,7 +4,11 @@ use anyhow::Context as _;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
-use crate::{app::App, clock, config::DataArgs};
+use crate::{
+    app::{App, Running},
+    clock,
+    config::DataArgs,
+};
 
 /// Serve AQuA over the loaded data
 #[derive(Debug, clap::Args)]
@@ -23,17 +27,26 @@ impl Args {
             config.server.listen = listen;
         }
         log_to_stderr();
-        runtime()?.block_on(async {
+        let runtime = runtime()?;
+        let done = runtime.block_on(async {
             let dir = config.data.dir.clone();
             let running = App::start(config, Arc::new(clock::System)).await?;
             eprintln!("Aquifer serves {} at {}", dir.display(), running.url);
-            asked_to_stop().await?;
-            eprintln!("stopping; once more stops at once");
-            tokio::select! {
-                () = running.stop() => Ok(ExitCode::SUCCESS),
-                asked = asked_to_stop() => asked.map(|()| ExitCode::FAILURE),
-            }
-        })
+            until_stopped(running).await
+        });
+        // Whoever still reads has been told to stop, or is not to be waited for.
+        runtime.shutdown_background();
+        done
+    }
+}
+
+/// Serves until somebody asks for an end, then stops in order; asked once more, at once.
+pub async fn until_stopped(running: Running) -> anyhow::Result<ExitCode> {
+    asked_to_stop().await?;
+    eprintln!("stopping; once more stops at once");
+    tokio::select! {
+        () = running.stop() => Ok(ExitCode::SUCCESS),
+        asked = asked_to_stop() => asked.map(|()| ExitCode::FAILURE),
     }
 }
 

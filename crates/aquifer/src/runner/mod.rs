@@ -188,14 +188,24 @@ impl Runner {
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).get(&job).cloned()
     }
 
-    fn enter(&self, job: &Job, until: Timestamp) -> Arc<AtWork> {
+    fn enter(&self, job: &Job, until: Timestamp) -> Presence<'_> {
         let at_work = Arc::new(AtWork::new(job.batches.len(), until));
         self.at_work.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, at_work.clone());
-        at_work
+        Presence { runner: self, job: job.id, at_work }
     }
+}
 
-    fn leave(&self, job: JobId) {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
-        self.left.send_modify(|left| *left += 1);
+/// That a job runs here; over when it is dropped, even by a panic, so that the job can be taken up again.
+struct Presence<'a> {
+    runner: &'a Runner,
+    job: JobId,
+    at_work: Arc<AtWork>,
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        self.at_work.stop();
+        self.runner.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.job);
+        self.runner.left.send_modify(|left| *left += 1);
     }
 }

@@ -1,7 +1,5 @@
 //! One job, from its lease to its end.
 
-use std::sync::Arc;
-
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{AtWork, Runner};
@@ -44,13 +42,14 @@ impl Stop {
 impl Runner {
     pub(super) async fn run(&self, job: Job, lease: Lease) {
         let id = job.id;
-        let at_work = self.enter(&job, lease.until);
+        let presence = self.enter(&job, lease.until);
+        let at_work = &*presence.at_work;
         let lease = lease.token;
         tracing::info!(job = %id, attempt = job.attempt, "started");
         let stop = tokio::select! {
-            done = self.work(&job, &lease, &at_work) => done.err(),
-            stop = self.heartbeat(&job, &lease, &at_work) => Some(stop),
-            () = cancelled(&at_work) => Some(Stop::Lost),
+            done = self.work(&job, &lease, at_work) => done.err(),
+            stop = self.heartbeat(&job, &lease, at_work) => Some(stop),
+            () = cancelled(at_work) => Some(Stop::Lost),
             () = self.grace_over() => Some(Stop::Shutdown),
         };
         if let Some(stop) = stop {
@@ -63,7 +62,6 @@ impl Runner {
         if let Err(error) = self.results.sweep_job(&*self.store, id).await {
             tracing::warn!(job = %id, %error, "cannot sweep its files");
         }
-        self.leave(id);
     }
 
     /// The whole way of a job that nothing stops.
@@ -139,7 +137,7 @@ impl Runner {
     }
 }
 
-async fn cancelled(at_work: &Arc<AtWork>) {
+async fn cancelled(at_work: &AtWork) {
     // The sender lives in what is borrowed.
     let _ = at_work.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
 }

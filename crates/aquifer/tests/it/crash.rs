@@ -239,7 +239,7 @@ fn a_job_whose_server_is_killed_is_done_by_the_next_one() {
         let mut body = Vec::new();
         server.get(&format!("/v1/files/{file}")).into_body().into_reader().read_to_end(&mut body).unwrap();
         let digest = Sha256::digest(&body);
-        let (first, _) = expected.get_or_insert_with(|| (digest, body.len() as u64));
+        let (first, _) = expected.get_or_insert((digest, body.len() as u64));
         assert_eq!(digest, *first, "round {round}: the file is another one");
         server.kill();
     }

@@ -79,8 +79,11 @@ fn on_date<T>(context: &Context<'_>, number: impl FnOnce(Date) -> T) -> Result<O
 /// The instant, in microseconds, at which the date of the first argument begins in the zone of the second.
 fn midnight(context: &Context<'_>) -> Result<Option<i64>> {
     let ValueRef::Text(text) = context.get_raw(0) else { return Ok(None) };
-    let start = date(text)?.to_zoned((*zone(context)?).clone()).map_err(user_error)?;
-    Ok(Some(start.timestamp().as_microsecond()))
+    let date = date(text)?;
+    // The last day is longer than time: its midnight is the end of it.
+    let end = if date.year() < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    let start = date.to_zoned((*zone(context)?).clone()).map_or(end, |start| start.timestamp());
+    Ok(Some(start.as_microsecond()))
 }
 
 /// The second argument, read once a statement.

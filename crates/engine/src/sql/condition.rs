@@ -1,6 +1,6 @@
 //! What stands behind `where` and `having`.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use sea_query::{BinOper, Expr, ExprTrait, extension::sqlite::SqliteBinOper};
 use zoql::{
     bound::{self, CompareOp, Condition, Literal, Operand, Resolved},
@@ -71,9 +71,10 @@ impl Context<'_> {
 
     /// Compares the midnights that dates begin with, without working them out for every row.
     fn compare_midnight(&self, date: Expr, op: CompareOp, instant: Timestamp) -> Expr {
-        let instant = instant.to_zoned(self.query.zone.clone());
-        let day = instant.date().to_string();
-        if instant.start_of_day().is_ok_and(|midnight| midnight == instant) {
+        let local = instant.to_zoned(self.query.zone.clone());
+        // The end of time stands for what lies beyond: it is later than the last midnight.
+        let day = if instant == Timestamp::MAX { Date::MAX } else { local.date() }.to_string();
+        if local.start_of_day().is_ok_and(|midnight| midnight == local) {
             return compare(date, op, Expr::val(day));
         }
         // Between two midnights; of a null still nothing is known.

@@ -169,9 +169,8 @@ impl Binder<'_, '_> {
             (Clause::Where, Expr::Field(_)) => {}
             (Clause::Where, Expr::Function(..)) => {
                 let message = "Functions cannot be used in `where`";
-                self.diagnostics.push(
-                    Diagnostic::new(Code::FunctionNotAllowed, span, message).help("compare the field with a date"),
-                );
+                let help = format!("compare the field with dates: `{} >= '2026-02-28'`", self.name_of(expr));
+                self.diagnostics.push(Diagnostic::new(Code::FunctionNotAllowed, span, message).help(help));
             }
             (Clause::Where, Expr::Aggregate(..) | Expr::CountAll) => {
                 let message = "Aggregates cannot be used in `where`";

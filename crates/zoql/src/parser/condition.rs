@@ -69,11 +69,21 @@ impl Parser<'_, '_> {
             );
             return self.deeper(span, |parser| {
                 let inner = parser.disjunction();
-                parser.expect(&Kind::Close, "`and`, `or` or `)`")?;
+                parser.close(span)?;
                 Ok(inner)
             });
         }
         self.comparison().map(Some)
+    }
+
+    /// The end of what a parenthesis at `open` began.
+    fn close(&mut self, open: Span) -> Result<()> {
+        let ends = matches!(self.peek(), Kind::End | Kind::Semicolon) || self.clause_here().is_some();
+        if ends && self.lost_at != Some(self.at) {
+            self.lost_at = Some(self.at);
+            return Err(self.report(Diagnostic::new(Code::Unterminated, open, "This parenthesis is never closed")));
+        }
+        self.expect(&Kind::Close, "`and`, `or` or `)`")
     }
 
     fn deeper<T>(&mut self, span: Span, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -114,7 +124,11 @@ impl Parser<'_, '_> {
         }
         if self.eat_word("is") {
             let negated = self.eat_word("not");
-            self.keyword("null")?;
+            if !self.eat_word("null") {
+                let message = "`is` stands before `null` and `not null` only";
+                let help = format!("write `{}`", if negated { "!=" } else { "=" });
+                return Err(self.report(Diagnostic::new(Code::Syntax, span.to(self.before()), message).help(help)));
+            }
             let help = format!("write `{} null`", if negated { "!=" } else { "=" });
             self.refuse_in_zoql(span.to(self.before()), "ZOQL has no `is`", help)?;
             return Ok(Condition::IsNull { expr: left, negated });
@@ -127,10 +141,23 @@ impl Parser<'_, '_> {
             let values = self.values(span)?;
             return Ok(Condition::In { path: self.only_path(left, "in")?, values });
         }
+        if self.eat_word("between") {
+            return Err(self.refuse_between(span));
+        }
         Err(match self.at_word("not") {
             true => self.expected("an operator (`not` stands before the whole comparison)"),
-            false => self.expected("an operator"),
+            false => self.expected("an operator: =, !=, <, <=, >, >= or like"),
         })
+    }
+
+    /// Its `and` joins no comparisons: it is passed with the two values.
+    fn refuse_between(&mut self, word: Span) -> Broken {
+        let help = "write two comparisons: `Amount >= 10 and Amount <= 20`";
+        let broken = self.report(Diagnostic::new(Code::Syntax, word, "There is no `between`").help(help));
+        if self.value().is_ok() && self.eat_word("and") {
+            let _ = self.value();
+        }
+        broken
     }
 
     fn count_comparison(&mut self) {
@@ -241,9 +268,11 @@ impl Parser<'_, '_> {
         let at_an_end = pattern.starts_with('%') || pattern.ends_with('%');
         if self.compat == Compat::Strict && percents > 0 && !(percents == 1 && at_an_end) {
             let message = format!("`{pattern}` is not a pattern that the original knows");
-            self.report(Diagnostic::new(Code::BadPattern, span, message).note(
-                "`%` stands at most once, at the start or at the end; `compat = \"extended\"` accepts any pattern",
-            ));
+            self.report(
+                Diagnostic::new(Code::BadPattern, span, message)
+                    .note("`compat = \"extended\"` accepts any pattern")
+                    .help("write `%` once, at the start or at the end"),
+            );
         }
         Ok(Spanned::new(pattern, span))
     }

@@ -26,10 +26,22 @@ impl Parser<'_, '_> {
             self.refuse_in_zoql(span, "ZOQL has no `*`", "name the fields")?;
             return Ok(Spanned::new(Item::AllOf(object), span));
         }
+        self.refuse_distinct();
         let expr = self.expression()?;
         let alias = self.alias()?;
         let span = start.to(self.before());
         Ok(Spanned::new(Item::Expr { expr, alias }, span))
+    }
+
+    /// What follows it is read as if it were not there.
+    fn refuse_distinct(&mut self) {
+        if self.at_word("distinct") && matches!(self.peek_at(1), Kind::Word(word) if !word.eq_ignore_ascii_case("from"))
+        {
+            let span = self.span();
+            let help = "to get every value once, name the columns behind `group by`";
+            self.report(Diagnostic::new(Code::Syntax, span, "There is no `distinct`").help(help));
+            self.bump();
+        }
     }
 
     fn alias(&mut self) -> Result<Option<Name>> {
@@ -141,7 +153,7 @@ impl Parser<'_, '_> {
                 Function::ALL.iter().map(|it| it.as_str()).chain(Aggregate::ALL.iter().map(|it| it.as_str())).collect();
             let help = match nearest(all.iter().copied(), &word).first() {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", all.join(", ")),
+                None => format!("the functions are {}", all.join(", ")),
             };
             let message = format!("There is no function named {}", name.value);
             self.report(Diagnostic::new(Code::UnknownFunction, name.span, message).help(help));
@@ -151,6 +163,7 @@ impl Parser<'_, '_> {
 
     /// `Some(None)` is `*`.
     fn argument(&mut self, callee: Option<Callee>) -> Option<Option<Path>> {
+        self.refuse_distinct();
         let span = self.span();
         if self.eat(&Kind::Star) {
             if matches!(callee, Some(Callee::Aggregate(Aggregate::Count))) {

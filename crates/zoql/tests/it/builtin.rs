@@ -57,6 +57,18 @@ fn every_object_of_zoql_can_be_read() {
 }
 
 #[test]
+fn the_queries_of_the_documentation_are_right() {
+    let page = include_str!("../../../../docs/zoql.md");
+    let blocks = page.split("```").skip(1).step_by(2).map(str::trim);
+    let queries: Vec<&str> = blocks.filter(|block| block.starts_with("select")).collect();
+    assert_eq!(queries.len(), 2);
+    for (query, language) in queries.into_iter().zip([Language::Zoql, Language::Export]) {
+        let options = Options { language, ..options() };
+        compile(query, Catalog::builtin(), &options).unwrap_or_else(|faults| panic!("{}", faults[0].draw(query)));
+    }
+}
+
+#[test]
 fn nothing_is_newer_than_the_latest_version() {
     for (_, object) in Catalog::builtin().objects() {
         let fields = object.fields().map(|(_, field)| field.since_wsdl);
