@@ -205,7 +205,10 @@ fn read_zone(text: &str) -> Result<TimeZone, Fault> {
 
 /// The zone, or the city of one, that may have been meant.
 pub(crate) fn near_zone(name: &str) -> Option<&'static str> {
-    let names = CITIES.values().flat_map(|name| [name.as_str(), name.rsplit('/').next().unwrap_or(name)]);
+    let names = CITIES.values().map(|zone| match name.contains('/') {
+        true => zone.as_str(),
+        false => zone.rsplit('/').next().unwrap_or(zone),
+    });
     nearest(names, &zone_key(name)).first().copied()
 }
 

@@ -359,14 +359,13 @@ impl<'a> Parser<'a, '_> {
             return Some(format!("a quote inside a text is written {}", quote_inside('\'', self.language)));
         }
         let help = match word.to_ascii_lowercase().as_str() {
-            "join" | "inner" | "left" | "right" | "full" | "outer" | "cross" => {
-                "joined objects need no `join`: name their fields, as in `BillToContact.City`"
-            }
+            "join" | "inner" | "left" | "right" | "full" | "outer" | "cross" => match self.language {
+                Language::Zoql => ASK_EXPORT,
+                Language::Export => "joined objects need no `join`: name their fields, as in `BillToContact.City`",
+            },
             "offset" => "`limit 20, 10` skips 20 rows and gives the next 10",
             "union" => "send a query for each part",
-            _ if self.is_behind_object() => {
-                "an object has no alias: fields are named `Name` or by the object, `Account.Name`"
-            }
+            _ if self.is_behind_object() => "objects have no aliases: fields are named without them",
             _ => return None,
         };
         Some(help.to_owned())
