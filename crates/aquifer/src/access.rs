@@ -9,6 +9,9 @@ use crate::{
     store::{self, Client, Store},
 };
 
+/// The one tenant that there is.
+pub const TENANT: &str = "default";
+
 /// What a client needs to log in. The secret cannot be shown again.
 #[derive(Debug, Clone, Serialize)]
 pub struct Credentials {
@@ -29,7 +32,7 @@ pub async fn create_client(store: &dyn Store, name: &str, now: Timestamp) -> Res
     let credentials = Credentials::random();
     let client = Client {
         id: credentials.client_id.clone(),
-        tenant: "default".to_owned(),
+        tenant: TENANT.to_owned(),
         name: name.to_owned(),
         secret_hash: secret::hash(&credentials.client_secret),
         created_at: now,

@@ -24,6 +24,7 @@ pub struct App {
     pub source: Arc<dyn Source>,
     pub results: Results,
     pub runner: Arc<Runner>,
+    pub doors: http::Doors,
 }
 
 /// A server that runs.
@@ -55,10 +56,11 @@ impl App {
         let store = config.open_store()?;
         // The lock says that no other runner is alive on this store: whoever held these leases is dead.
         store.drop_leases().await?;
+        store.drop_unanswered_keys().await?;
         let results = Results::folder(config.results_dir())?;
         let runner =
             Arc::new(Runner::new(config.clone(), clock.clone(), store.clone(), source.clone(), results.clone()));
-        let app = Arc::new(App { config, clock, store, source, results, runner });
+        let app = Arc::new(App { config, clock, store, source, results, runner, doors: http::Doors::default() });
 
         let wanted = app.config.server.listen;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
@@ -97,9 +99,21 @@ impl App {
             files: self.config.retention.files(),
             jobs: self.config.retention.jobs(),
             refusals: self.config.retention.refusals(),
+            // An expired session is kept for as long again, to say that it has.
+            sessions: self.config.retention.sessions() * 2,
         };
-        self.store.expire(self.clock.now(), retention).await?;
-        self.results.sweep(&*self.store).await
+        let now = self.clock.now();
+        self.doors.cursors.expire(now);
+        self.store.expire(now, retention).await?;
+        self.results.sweep(&*self.store).await?;
+        let (source, deleted_before) = (self.source.clone(), now - self.config.retention.deleted());
+        // Last, for it may have to wait until a load is done.
+        tokio::task::spawn_blocking(move || {
+            source.purge_deleted(deleted_before)?;
+            source.tidy()
+        })
+        .await??;
+        Ok(())
     }
 }
 

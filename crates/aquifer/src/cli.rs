@@ -16,9 +16,12 @@ mod serve;
 mod status;
 mod submit;
 mod table;
+mod tenant;
+mod verify;
 
 use std::{io, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 /// An open, self-hosted AQuA: a server that answers Zuora's Aggregate Query API from billing data that you own, the
@@ -37,10 +40,12 @@ enum Command {
     Load(load::Args),
     Delete(delete::Args),
     Client(client::Args),
+    Tenant(tenant::Args),
     Query(query::Args),
     Submit(submit::Args),
     Status(status::Args),
     Files(files::Args),
+    Verify(verify::Args),
     Cancel(cancel::Args),
     Check(check::Args),
     Describe(describe::Args),
@@ -62,10 +67,12 @@ pub fn main() -> ExitCode {
         Command::Load(args) => args.run(),
         Command::Delete(args) => args.run(),
         Command::Client(args) => args.run(),
+        Command::Tenant(args) => args.run(),
         Command::Query(args) => args.run(),
         Command::Submit(args) => args.run(),
         Command::Status(args) => args.run(),
         Command::Files(args) => args.run(),
+        Command::Verify(args) => args.run(),
         Command::Cancel(args) => args.run(),
         Command::Check(args) => args.run(),
         Command::Describe(args) => args.run(),
@@ -82,6 +89,12 @@ pub fn main() -> ExitCode {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The store is async for the server's sake; a command has nothing else to do.
+fn wait<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("cannot start the runtime")?;
+    Ok(runtime.block_on(work))
 }
 
 /// Prints one line of JSON for machines.

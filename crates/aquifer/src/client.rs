@@ -12,6 +12,7 @@ pub mod download;
 mod error;
 pub mod follow;
 pub mod interrupt;
+pub mod manifest;
 
 use std::{cell::RefCell, time::Duration};
 
@@ -78,17 +79,36 @@ impl Client {
 
     /// The answer with a result file, its body not yet read.
     pub fn file(&self, id: &str) -> Result<Response<Body>> {
+        self.bytes_of(id, &[])
+    }
+
+    /// The same with the bytes from the `first` on, counted from 0, if the file is still the one with that `ETag`. A
+    /// server may send all of it nevertheless: then the status is 200 and not 206.
+    pub fn rest_of_file(&self, id: &str, first: u64, etag: &str) -> Result<Response<Body>> {
+        self.bytes_of(id, &[("Range", &format!("bytes={first}-")), ("If-Range", etag)])
+    }
+
+    fn bytes_of(&self, id: &str, headers: &[(&str, &str)]) -> Result<Response<Body>> {
         let url = format!("{}/v1/files/{}", self.url, segment(id));
         let mut response = self.authorized(|agent, authorization| {
             // As it is: then the length and the digest of the answer are those of the file.
-            let request = agent.get(&url).header("Authorization", authorization);
-            request.header("Accept-Encoding", "identity").call()
+            let request = agent.get(&url).header("Authorization", authorization).header("Accept-Encoding", "identity");
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).call()
         })?;
-        if response.status() == 200 {
+        let status = response.status().as_u16();
+        if matches!(status, 200 | 206) {
             return Ok(response);
         }
-        let status = response.status().as_u16();
         Err(answer::fault(status, &read(&mut response)?))
+    }
+
+    /// What an Aquifer server says of a job's files; none from others.
+    pub fn manifest(&self, id: &str) -> Result<Option<Value>> {
+        let url = format!("{}/manifest", self.job_url(id));
+        let mut response =
+            self.authorized(|agent, authorization| agent.get(&url).header("Authorization", authorization).call())?;
+        let document = serde_json::from_str(&read(&mut response)?).ok();
+        Ok(document.filter(|document: &Value| response.status() == 200 && document["batches"].is_array()))
     }
 
     fn job_url(&self, id: &str) -> String {

@@ -6,6 +6,7 @@
 use std::{
     env,
     net::SocketAddr,
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -108,6 +109,25 @@ pub struct Tenant {
     pub zone: Option<Zone>,
     /// The partner ids that jobs may name; others are refused with 90019. Absent: any.
     pub partners: Option<Vec<String>>,
+    /// Seconds by which the windows of stateful jobs end before their snapshot, if the request does not say. At most 3,600.
+    /// There is no need for it: no change is missed without.
+    pub stateful_offset_seconds: u32,
+    /// What becomes of a window whose files were not all downloaded, when the session's next job comes.
+    pub session_policy: SessionPolicy,
+    /// Whether full loads of stateful jobs come in segments, see `files.segment_rows`.
+    pub segmentation: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionPolicy {
+    /// The session goes on, as the original's.
+    Advance,
+    /// It goes on, and the next job's `warnings` say so.
+    #[default]
+    Warn,
+    /// The next job covers that window once more.
+    Hold,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
@@ -151,6 +171,9 @@ impl Tenant {
     }
 }
 
+/// The longest offset of a stateful job, in seconds.
+pub const MOST_OFFSET: u32 = 3600;
+
 /// What runs the jobs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -187,11 +210,28 @@ pub struct Limits {
     pub query_seconds: u32,
     /// Jobs submitted or executing at one time, for each of the two modes; one more is refused with 90028.
     pub concurrent_jobs: u32,
+    /// Requests of a tenant in a minute; more are refused with 429.
+    pub requests_per_minute: u32,
+    /// Requests of a tenant at one time; one more is refused with 429.
+    pub concurrent_requests: u32,
+    /// Requests of a client for a token in a minute; more are refused with 429.
+    pub tokens_per_minute: u32,
+    /// Bytes of a result file, as it is stored. 0: no limit. See `files.split` for what becomes of more.
+    pub file_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { queries: 50, query_characters: 20_000, query_seconds: 10_800, concurrent_jobs: 50 }
+        Limits {
+            queries: 50,
+            query_characters: 20_000,
+            query_seconds: 10_800,
+            concurrent_jobs: 50,
+            requests_per_minute: 60_000,
+            concurrent_requests: 200,
+            tokens_per_minute: 600,
+            file_bytes: 2047 << 20,
+        }
     }
 }
 
@@ -207,22 +247,80 @@ pub struct Retention {
     pub refusal_days: u32,
     /// How long an access token lives.
     pub token_seconds: u32,
+    /// Deleted rows of the data, from their deletion. Who asks for deletions and was last here before one that has been
+    /// purged gets a full load.
+    pub deleted_days: u32,
+    /// How long a session may rest; then its next job is a full load.
+    pub session_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Retention {
-        Retention { file_hours: 72, job_days: 180, refusal_days: 7, token_seconds: 3600 }
+        Retention {
+            file_hours: 72,
+            job_days: 180,
+            refusal_days: 7,
+            token_seconds: 3600,
+            deleted_days: 30,
+            session_days: 180,
+        }
     }
 }
 
 /// What result files look like.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Files {
     /// Writes an empty text as `""`, so that it differs from a null. The original does not.
     pub distinguish_empty: bool,
     /// Puts an apostrophe before a text that a spreadsheet would read as a formula. Changes data.
     pub csv_injection_guard: bool,
+    /// How hard gzip and zip files are compressed: 1, fast, to 9, small.
+    pub compression_level: CompressionLevel,
+    /// Which results are segments: files of so many rows at most, listed even if there is but one. Never those of
+    /// queries that select functions or aliases.
+    pub segment: Segment,
+    /// Rows of a segment.
+    pub segment_rows: NonZeroU64,
+    /// Goes on in another file when one reaches `limits.file_bytes`; the batch then has segments. If false, there is
+    /// one file, and its download is refused with 403.
+    pub split: bool,
+}
+
+impl Default for Files {
+    fn default() -> Files {
+        Files {
+            distinguish_empty: false,
+            csv_injection_guard: false,
+            compression_level: CompressionLevel::default(),
+            segment: Segment::Sessions,
+            segment_rows: NonZeroU64::MIN.saturating_add(499_999),
+            split: true,
+        }
+    }
+}
+
+/// A level that exists.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(try_from = "u8")]
+pub struct CompressionLevel(pub export::compress::Level);
+
+impl TryFrom<u8> for CompressionLevel {
+    type Error = String;
+
+    fn try_from(level: u8) -> Result<CompressionLevel, String> {
+        let known = export::compress::Level::new(level).map(CompressionLevel);
+        known.ok_or_else(|| format!("{level} is no level of compression, those are 1 to 9"))
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Segment {
+    /// Those of full loads in stateful jobs, if the tenant has `segmentation`.
+    Sessions,
+    /// All.
+    Always,
 }
 
 impl Config {
@@ -272,6 +370,8 @@ impl Config {
         ] {
             anyhow::ensure!(value > 0, "{name} must be at least 1");
         }
+        let offset = self.tenant.stateful_offset_seconds;
+        anyhow::ensure!(offset <= MOST_OFFSET, "tenant.stateful_offset_seconds must be at most {MOST_OFFSET}");
         Ok(())
     }
 
@@ -351,6 +451,14 @@ impl Retention {
 
     pub fn refusals(&self) -> SignedDuration {
         SignedDuration::from_hours(24 * i64::from(self.refusal_days))
+    }
+
+    pub fn deleted(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.deleted_days))
+    }
+
+    pub fn sessions(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.session_days))
     }
 
     pub fn tokens(&self) -> SignedDuration {

@@ -17,6 +17,7 @@ pub mod config;
 pub mod demo;
 pub mod http;
 pub mod job;
+pub mod recipient;
 pub mod results;
 pub mod runner;
 pub mod secret;

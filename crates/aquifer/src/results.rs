@@ -1,6 +1,6 @@
 //! Result files: where their bytes are, how they are opened, and what is swept.
 //!
-//! A file is written under its job's current attempt (`{job}/{attempt}/{file}.csv`) and means nothing until the store
+//! A file is written under its job's current attempt (`{job}/{attempt}/{file}.csv.gz`) and means nothing until the store
 //! names it; whatever the store does not name is swept. So a runner may die at any moment.
 
 use std::{
@@ -14,7 +14,7 @@ use futures::{StreamExt as _, stream::BoxStream};
 use object_store::{GetOptions, GetRange, ObjectStore};
 
 use crate::{
-    job::{FileId, Job, JobId},
+    job::JobId,
     store::{Kept, PublishedFile, Store},
 };
 
@@ -30,12 +30,7 @@ impl Results {
         Ok(Results { files: Arc::new(export::destination::folder(&dir)?), dir })
     }
 
-    /// The key of a new file of the job's current attempt.
-    pub fn path(job: &Job, file: FileId) -> String {
-        format!("{}/{file}.csv", job.attempt_prefix())
-    }
-
-    /// Where to write it. To be called on the runtime.
+    /// Where to write the file of a key. To be called on the runtime or one of its blocking threads.
     pub fn destination(&self, path: &str) -> export::Destination {
         export::Destination::new(self.files.clone(), path.into(), tokio::runtime::Handle::current())
     }

@@ -14,6 +14,13 @@ pub trait Source: Send + Sync {
     fn catalog(&self) -> Result<Arc<Catalog>>;
 
     fn begin(&self) -> Result<Arc<dyn Snapshot>>;
+
+    /// Forgets rows that were deleted before an instant; answers how many. Snapshots that are open keep what they see, later
+    /// ones know by [`Snapshot::knows_deletions_since`] that something is missing.
+    fn purge_deleted(&self, before: Timestamp) -> Result<u64>;
+
+    /// The source's own upkeep, to be called now and then. Never waits for anybody.
+    fn tidy(&self) -> Result<()>;
 }
 
 /// One consistent, read-only view of every table, for as long as somebody holds it.
@@ -23,6 +30,12 @@ pub trait Snapshot: Send + Sync {
 
     /// The last position of the history before an instant: what changed after it, changed at that instant or later.
     fn position_before(&self, at: Timestamp) -> Result<Position>;
+
+    /// The later one of two positions.
+    fn later(&self, one: Position, other: Position) -> Result<Position>;
+
+    /// Whether every row that was deleted after a position is still there to be told of.
+    fn knows_deletions_since(&self, position: &Position) -> Result<bool>;
 
     /// The instant of the view; `now` and `today` in queries mean this.
     fn taken_at(&self) -> Timestamp;
@@ -62,11 +75,15 @@ pub enum Which {
     /// Live rows, and deleted ones as far back as they are kept, with their last values.
     LiveAndDeleted,
     /// What changed after `since` and, if there is an `until`, not after that. With `deleted`, rows deleted in this window
-    /// too, unless they were also created after `since`.
+    /// too, unless they were created after that position: they came and went, and nobody has seen them.
+    ///
+    /// Rows that came with the very first load of their object and have not changed since did not all come into being
+    /// then: of these, with `updated_since`, only those count whose UpdatedDate is null or not before it.
     Changed {
         since: Position,
         until: Option<Position>,
-        deleted: bool,
+        deleted: Option<Position>,
+        updated_since: Option<Timestamp>,
     },
 }
 

@@ -1,6 +1,7 @@
-//! Encodes millions of rows of 20 mixed columns in memory, on one thread, and prints the rate.
+//! Encodes millions of rows of 20 columns in memory, on one thread, and prints the rate.
 //!
-//! `cargo run --release -p export --example encode [MILLIONS]`, or under callgrind with a fraction of a million.
+//! `cargo run --release -p export --example encode [MILLIONS] [KIND]`; `bench/cells.py` runs it under callgrind. The kind
+//! of the cells is one of those of [`KINDS`], or all of them mixed as in invoice items.
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
@@ -20,7 +21,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (1..=COLUMNS).map(|n| Column { header: format!("InvoiceItem.C{n}"), masked: false }).collect();
     let zone = TimeZone::get("America/Los_Angeles")?;
     let style = Style { datetimes: DatetimeStyle { zone, ..DatetimeStyle::default() }, ..Style::default() };
-    let samples: Vec<[Cell<'_>; COLUMNS]> = (0..SAMPLES).map(sample).collect();
+    let kind = std::env::args().nth(2).unwrap_or("mixed".to_owned());
+    let kind = KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| format!("no kind {kind}"))?.1;
+    let samples: Vec<[Cell<'_>; COLUMNS]> = (0..SAMPLES).map(|n| row_of(kind, n)).collect();
 
     let started = Instant::now();
     let mut encoder = Encoder::new(&columns, &style);
@@ -44,7 +47,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Through the door that readers have; the black box keeps the compiler from seeing what is behind it. The first cell and a datetime differ from row to row.
+/// Through the door that readers have; the black box keeps the compiler from seeing what is behind it. Integers and
+/// datetimes differ from row to row.
 #[inline(never)]
 fn write(cells: &[Cell<'_>], row: u64, sink: &mut dyn CellSink) -> Result<(), export::Stopped> {
     for cell in cells {
@@ -58,6 +62,35 @@ fn write(cells: &[Cell<'_>], row: u64, sink: &mut dyn CellSink) -> Result<(), ex
 }
 
 const SAMPLES: u64 = 64;
+
+/// By column of [`sample`]; mixed if it has none.
+const KINDS: [(&str, Option<usize>); 13] = [
+    ("mixed", None),
+    ("id, 32 letters", Some(0)),
+    ("text, 10 letters", Some(5)),
+    ("text, 4 letters", Some(10)),
+    ("text, two words", Some(22)),
+    ("text, a comma", Some(23)),
+    ("text, two quotes", Some(20)),
+    ("decimal", Some(6)),
+    ("integer", Some(8)),
+    ("date", Some(12)),
+    ("datetime", Some(11)),
+    ("boolean", Some(16)),
+    ("null", Some(21)),
+];
+
+/// All columns of the row, or one of them 20 times.
+fn row_of(kind: Option<usize>, n: u64) -> [Cell<'static>; COLUMNS] {
+    match kind {
+        None => sample(n),
+        Some(20) => [Cell::Text("Platform fee, \"annual\""); COLUMNS],
+        Some(21) => [Cell::Null; COLUMNS],
+        Some(22) => [Cell::Text("Subscription charge"); COLUMNS],
+        Some(23) => [Cell::Text("Platform fee, annual"); COLUMNS],
+        Some(column) => [sample(n)[column]; COLUMNS],
+    }
+}
 
 /// Leaked: the samples live as long as the program.
 fn sample(n: u64) -> [Cell<'static>; COLUMNS] {

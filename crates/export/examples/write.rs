@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p export --example write -- INPUT.csv DIR csv|gzip|zip LEVEL THREADS PARTS RUNS`
 //!
+//! With `--features openpgp`, the environment variable KEY may name a public key to encrypt to.
+//!
 //! The rows are parsed into typed cells before the clock starts: what is measured is encoding, compressing, digesting
 //! and storing. One line comes out: rows, bytes of CSV, bytes stored, seconds, CPU seconds (Linux, else 0). The file of
 //! the last run is left in DIR as `rows.csv`, `rows.csv.gz` or `rows.csv.zip`.
@@ -16,6 +18,7 @@ use export::cell::{Cell, CellSink, Date, Stopped, Timestamp};
 use export::compress::{Format, Level};
 use export::csv::{Column, Style};
 use export::destination::{Destination, folder};
+use export::encrypt::Recipient;
 use export::file::{self, FileSpec, Progress};
 
 type Row = Vec<Cell<'static>>;
@@ -34,11 +37,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut reader = csv::Reader::from_path(input)?;
     let columns = reader.headers()?.iter().map(|name| Column { header: name.to_owned(), masked: false }).collect();
     let rows: Vec<Row> = reader.records().map(|record| Ok(cells(&record?))).collect::<csv::Result<_>>()?;
+    let encrypt_to = match std::env::var_os("KEY") {
+        // Whatever the time is: 2026-01-01.
+        Some(path) => Some(Recipient::parse(&std::fs::read(path)?, Timestamp(1_767_225_600_000_000))?),
+        None => None,
+    };
     let spec = FileSpec {
         columns,
         style: Style::default(),
         format,
         level: Level::new(level.parse()?).ok_or("a level of 1 to 9")?,
+        encrypt_to,
         threads: threads.parse::<NonZeroUsize>()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::error::{Body, QueryFault};
 use crate::{
     job::{
-        Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, Job, JobId, Language, Query, Spec,
-        State,
+        Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, FullReason, Job, JobId, Language,
+        Query, Scope, SnapshotMark, Spec, State,
     },
     secret,
 };
@@ -54,6 +54,9 @@ pub struct JobAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     source_data: Option<&'static str>,
     offset: u32,
+    /// In milliseconds since 1970, and only in the answer to a submit: the recordings of other answers lack it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incremental_time: Option<i64>,
     /// Ours: every fault of every query, where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Value>,
@@ -83,7 +86,11 @@ struct BatchAnswer<'a> {
     deleted: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     convert_to_currencies: Option<&'a str>,
-    /// Ours, as are the next two.
+    /// Ours, as are those that follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    full_reason: Option<FullReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,13 +101,18 @@ struct BatchAnswer<'a> {
 
 /// To a submit that was accepted. Neither `startTime` nor any `message`.
 pub fn submitted(job: &Job) -> JobAnswer<'_> {
-    let batch = |(query, batch): (_, &Batch)| BatchAnswer { batch_id: Some(batch.id.to_string()), ..pending(query) };
+    let batch = |(query, batch): (_, &Batch)| BatchAnswer {
+        batch_id: Some(batch.id.to_string()),
+        full: job.spec.incremental_time.is_none(),
+        ..pending(query)
+    };
     JobAnswer {
         batches: job.spec.queries.iter().zip(&job.batches).map(batch).collect(),
         status: job_word(State::Submitted),
         terminal: Some(false),
         warnings: Some(&job.warnings),
         id: Some(job.id),
+        incremental_time: job.spec.incremental_time.map(Timestamp::as_millisecond),
         ..echo(&job.spec)
     }
 }
@@ -145,10 +157,7 @@ fn echo(spec: &Spec) -> JobAnswer<'_> {
     JobAnswer {
         error_code: None,
         message: None,
-        encrypted: match spec.encryption {
-            Encryption::None => "none",
-            Encryption::Pgp => "pgp",
-        },
+        encrypted: encryption_word(spec.encryption),
         use_last_completed_job_queries: spec.use_last_queries,
         batches: Vec::new(),
         start_time: None,
@@ -158,17 +167,14 @@ fn echo(spec: &Spec) -> JobAnswer<'_> {
         name: spec.name.as_deref(),
         id: None,
         version: &spec.protocol_version,
-        format: match spec.format {
-            Format::Csv => "CSV",
-            Format::Gzip => "GZIP",
-            Format::Zip => "ZIP",
-        },
+        format: format_word(spec.format),
         partner: spec.partner.as_deref(),
         project: spec.project.as_deref(),
         notify_url: spec.notify_url.as_deref(),
         null_replacement: spec.null_replacement.as_deref(),
         source_data: spec.names_source.then_some("LIVE"),
-        offset: 0,
+        offset: spec.offset.unwrap_or(0),
+        incremental_time: None,
         errors: None,
     }
 }
@@ -193,6 +199,8 @@ fn pending(query: &Query) -> BatchAnswer<'_> {
         query: &query.text,
         deleted: query.deleted.as_ref().map(deleted_echo),
         convert_to_currencies: query.convert_to_currencies.as_deref(),
+        full_reason: None,
+        window: None,
         started_at: None,
         completed_at: None,
         rows_so_far: None,
@@ -207,11 +215,7 @@ fn batch_answer<'a>(
     rows_so_far: Option<u64>,
 ) -> BatchAnswer<'a> {
     let output = batch.output.as_ref().filter(|_| batch.state == BatchState::Completed);
-    let files: Vec<String> = output.iter().flat_map(|output| &output.files).map(|file| file.id.to_string()).collect();
-    let (file_id, segments) = match <[String; 1]>::try_from(files) {
-        Ok([only]) => (Some(only), None),
-        Err(files) => (None, Some(files).filter(|files| !files.is_empty())),
-    };
+    let (segmented, whole) = (output.filter(|output| output.segmented), output.filter(|output| !output.segmented));
     let status = batch_word(batch.state);
     // A batch that has finished while its job goes on may yet be run again: it has written rows, and ended nothing.
     let written = batch.output.as_ref().map(|output| output.rows).or(rows_so_far);
@@ -219,15 +223,27 @@ fn batch_answer<'a>(
         localized_status: status,
         status,
         record_count: output.map_or(0, |output| output.rows),
-        file_id,
-        segments,
+        file_id: whole.and_then(|output| output.files.first()).map(|file| file.id.to_string()),
+        segments: segmented.map(|output| output.files.iter().map(|file| file.id.to_string()).collect()),
         batch_id: Some(batch.id.to_string()),
         message: Some(&batch.message),
+        full: job.spec.incremental_time.is_none() && batch.scope.as_ref().is_none_or(|scope| scope.full.is_some()),
+        full_reason: batch.scope.as_ref().and_then(|scope| scope.full),
+        window: batch.scope.as_ref().map(|scope| window(scope, zone)),
         started_at: batch.started_at.map(|at| time(at, zone)),
         completed_at: output.and(batch.ended_at).map(|at| time(at, zone)),
         rows_so_far: written.filter(|_| job.state == State::Executing),
         ..pending(query)
     }
+}
+
+/// Where a window begins and ends: `from` is null if it is everything.
+pub(super) fn window(scope: &Scope, zone: &TimeZone) -> Value {
+    json!({ "from": scope.from.as_ref().map(|from| mark(from, zone)), "to": mark(&scope.to, zone) })
+}
+
+pub(super) fn mark(mark: &SnapshotMark, zone: &TimeZone) -> Value {
+    json!({ "at": time(mark.at, zone), "position": mark.position })
 }
 
 fn deleted_echo(deleted: &Deleted) -> Value {
@@ -277,26 +293,50 @@ pub fn error(body: Body, status: u16) -> Value {
             "message": message,
             "path": "/oauth/token",
         }),
+        Body::Object { code, message } => {
+            json!({ "Success": false, "Errors": [{ "Code": code, "Message": message }] })
+        }
+        Body::NoRecords => json!({ "records": null, "done": true, "size": 0 }),
+        Body::Action { code, message } => json!({ "faultcode": format!("fns:{code}"), "faultstring": message }),
+        Body::Xml { code, message } => json!({ "code": code, "message": message }),
     }
 }
 
 /// What a download of a result file is called, and what it says it is.
-pub fn file_type_and_name(file: FileId, format: Format) -> (&'static str, String) {
-    match format {
+pub fn file_type_and_name(file: FileId, format: Format, encryption: Encryption) -> (&'static str, String) {
+    let content_type = match (format, encryption) {
+        (_, Encryption::Pgp) => "application/pgp-encrypted",
         // Always with the charset: Python's requests would guess Latin-1.
-        Format::Csv => ("text/csv;charset=UTF-8", format!("{file}.csv")),
-        Format::Gzip => ("application/x-gzip", format!("{file}.csv.gz")),
-        Format::Zip => ("application/zip", format!("{file}.csv.zip")),
-    }
+        (Format::Csv, Encryption::None) => "text/csv;charset=UTF-8",
+        (Format::Gzip, Encryption::None) => "application/x-gzip",
+        (Format::Zip, Encryption::None) => "application/zip",
+    };
+    (content_type, format!("{file}.{}", format.extension(encryption)))
 }
 
 /// `2021-01-18T17:13:48+0000`: no colon in the offset, no fraction.
-fn time(at: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn time(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%z").to_string()
 }
 
+/// Upper case, whatever was sent.
+pub(super) fn format_word(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "CSV",
+        Format::Gzip => "GZIP",
+        Format::Zip => "ZIP",
+    }
+}
+
+pub(super) fn encryption_word(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::None => "none",
+        Encryption::Pgp => "pgp",
+    }
+}
+
 /// Lower case, two l's; never `failed`, which no client of the original has met.
-fn job_word(state: State) -> &'static str {
+pub(super) fn job_word(state: State) -> &'static str {
     match state {
         State::Submitted => "submitted",
         State::Executing => "executing",
@@ -306,7 +346,7 @@ fn job_word(state: State) -> &'static str {
     }
 }
 
-fn batch_word(state: BatchState) -> &'static str {
+pub(super) fn batch_word(state: BatchState) -> &'static str {
     match state {
         BatchState::Pending => "pending",
         BatchState::Executing => "executing",

@@ -21,25 +21,49 @@ pub enum Error {
     /// A job that has ended cannot be cancelled.
     JobHasEnded,
     NoLastJob,
+    NoSuchSession,
+    NoSuchIncrement,
     TooManyQueries,
     Queries(Vec<QueryFault>),
     /// `deleted` in a stateless job without `forceExport`.
     DeletedInStateless,
     LongNotifyUrl,
     BadIncrementalTime,
+    BadOffset,
     NoQueries,
     /// `deleted` of an object without soft delete.
     DeletedUnsupported,
     UnknownPartner,
     TooManyJobs,
-    /// Something of the protocol that this version lacks.
-    Unavailable(&'static str),
+    /// The result cannot be encrypted, and why.
+    NoRecipient(String),
     NoSuchFile,
     /// The file was there until its time was over.
     FilePurged,
     /// The range that was asked for lies outside the file.
     NoSuchRange {
         bytes: u64,
+    },
+    /// Of which there is nothing to describe.
+    NoSuchObject(String),
+    /// An object export that is refused; the code is one word in capitals.
+    Export {
+        code: &'static str,
+        message: String,
+    },
+    NoSuchExport,
+    /// A ZOQL query that is refused; the code is one word in capitals.
+    Action {
+        code: &'static str,
+        message: String,
+    },
+    /// The first request with this `Idempotency-Key` is not answered yet.
+    KeyInUse,
+    /// An `Idempotency-Key` that belongs to a request of another kind.
+    KeyOfAnother,
+    /// More requests than a limit allows; in so many seconds it may allow more.
+    TooManyRequests {
+        retry_after: u64,
     },
     Token {
         error: TokenError,
@@ -93,11 +117,21 @@ pub enum Body {
     Platform { code: u32, message: String },
     /// The form of the token route.
     OAuth { error: &'static str, message: &'static str, at: Timestamp },
+    /// `Success: false` and `Errors`, on `/v1/object`.
+    Object { code: &'static str, message: String },
+    /// `records: null`: an object that is not there.
+    NoRecords,
+    /// `faultcode` and `faultstring`, on `/v1/action`.
+    Action { code: &'static str, message: String },
+    /// Where files and describe speak XML.
+    Xml { code: u32, message: String },
 }
 
 const UNAUTHENTICATED: u32 = 90_000_011;
 const MALFORMED: u32 = 50_000_090;
 const NOT_FOUND: u32 = 50_000_040;
+const CONFLICT: u32 = 50_000_050;
+const TOO_MANY_REQUESTS: u32 = 50_000_070;
 
 /// The text of an error that is ours, whatever it was: it is in the log.
 const INTERNAL_TEXT: &str = "Internal Server Error.";
@@ -115,11 +149,14 @@ impl Error {
             Error::NoSuchJob => aqua("90002", "Invalid Job Id."),
             Error::JobHasEnded => aqua("90003", "Invalid Job Id for job cancellation."),
             Error::NoLastJob => aqua("90002", "Invalid Job Id."),
+            Error::NoSuchSession => platform(404, NOT_FOUND, "No job of this session has completed."),
+            Error::NoSuchIncrement => platform(404, NOT_FOUND, "The session has no such increment."),
             Error::TooManyQueries => aqua("90004", "There are more than 50 queries in the AQuA input."),
             Error::Queries(faults) => aqua("90005", &syntax_error(faults)),
             Error::DeletedInStateless => aqua("90012", "Stateless AQuA does not support deleted columns."),
             Error::LongNotifyUrl => aqua("90014", "notifyURL must be less than 5000 characters in length."),
             Error::BadIncrementalTime => aqua("90015", "The incremental timestamp is invalid."),
+            Error::BadOffset => aqua("90015", "The incremental timestamp is invalid (offset is 0 to 3600 seconds)"),
             Error::NoQueries => aqua("90016", "There are no queries in the AQuA input."),
             Error::DeletedUnsupported => aqua(
                 "90017",
@@ -129,14 +166,28 @@ impl Error {
             ),
             Error::UnknownPartner => aqua("90019", "Partner ID is not recognized."),
             Error::TooManyJobs => aqua("90028", "There are too many concurrent jobs."),
-            Error::Unavailable(what) => {
-                aqua("90010", &format!("{INTERNAL_TEXT} This version of the server lacks {what}."))
-            }
+            Error::NoRecipient(why) => aqua("90010", &format!("{INTERNAL_TEXT} Files cannot be encrypted: {why}.")),
             Error::NoSuchFile => platform(404, NOT_FOUND, "There is no such file."),
             Error::FilePurged => {
                 platform(404, NOT_FOUND, "The file was purged: the time for which files are kept is over.")
             }
             Error::NoSuchRange { .. } => platform(416, NOT_FOUND, "The range lies outside the file."),
+            Error::NoSuchObject(name) => Wire {
+                status: 404,
+                body: Body::Xml { code: NOT_FOUND, message: format!("There is no object {name}.") },
+            },
+            Error::Export { code, message } => {
+                Wire { status: 400, body: Body::Object { code, message: message.clone() } }
+            }
+            Error::NoSuchExport => Wire { status: 404, body: Body::NoRecords },
+            Error::Action { code, message } => {
+                Wire { status: 400, body: Body::Action { code, message: message.clone() } }
+            }
+            Error::KeyInUse => platform(409, CONFLICT, "The first request with this Idempotency-Key is still running."),
+            Error::KeyOfAnother => {
+                platform(422, CONFLICT, "This Idempotency-Key belongs to a request of another method or URL.")
+            }
+            Error::TooManyRequests { .. } => platform(429, TOO_MANY_REQUESTS, "request exceeded limit"),
             Error::Token { error, at } => error.wire(*at),
             Error::Internal(_) => Wire { status: 500, ..aqua("90010", INTERNAL_TEXT) },
         }

@@ -2,9 +2,14 @@
 //!
 //! Nothing outside this module knows how the protocol spells anything; nothing in it knows HTTP routes or the store.
 
+pub mod action;
 pub mod answer;
+pub mod describe;
 pub mod error;
+pub mod export;
+pub mod increments;
 mod lenient;
+pub mod manifest;
 pub mod submit;
 
 pub use error::Error;

@@ -65,6 +65,9 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         null_replacement: lenient::text(request, "nullReplacement")?,
         notify_url: lenient::non_empty(request, "notifyUrl")?,
         names_source: lenient::text(request, "sourceData")?.is_some(),
+        offset: None,
+        incremental_time: None,
+        replay: None,
         queries,
     };
     Ok(Request {
@@ -106,6 +109,35 @@ fn api_version(text: &str) -> Result<u16, Wrong> {
     whole.parse().map_err(|_| Wrong(format!("`apiVersion` cannot be {text}")))
 }
 
+/// Decides what a request for a stateful job leaves open: its queries, from those that the session had last, its offset, its
+/// own time. A stateless one is left as it is.
+pub fn settle(request: &mut Request, tenant: &config::Tenant, last: &[Query]) -> Result<(), Error> {
+    let spec = &mut request.spec;
+    if spec.session().is_none() {
+        return Ok(());
+    }
+    if spec.queries.is_empty() {
+        spec.queries = last.to_vec();
+    } else if spec.use_last_queries {
+        let given = &spec.queries;
+        let is_given =
+            |query: &&Query| given.iter().any(|one| one == *query || (one.name.is_some() && one.name == query.name));
+        let kept: Vec<Query> = last.iter().filter(|query| !is_given(query)).cloned().collect();
+        spec.queries.splice(0..0, kept);
+    }
+    let offset = request.offset.as_ref().map(|text| text.parse().map_err(|_| Error::BadOffset)).transpose()?;
+    spec.offset =
+        Some(offset.unwrap_or(tenant.stateful_offset_seconds)).filter(|seconds| *seconds <= config::MOST_OFFSET);
+    if spec.offset.is_none() {
+        return Err(Error::BadOffset);
+    }
+    if let Some(text) = &request.incremental_time {
+        let time = incremental_time(text, &tenant.increment_zone()).ok_or(Error::BadIncrementalTime)?;
+        spec.incremental_time = Some(time);
+    }
+    Ok(())
+}
+
 /// Holds a request against the rules: its job's warnings, or why there is no job. All faults of all queries are told,
 /// of everything else the first.
 pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error> {
@@ -114,7 +146,7 @@ pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error>
     if spec.partner.as_ref().is_some_and(|partner| !rules.tenant.knows_partner(partner)) {
         return Err(Error::UnknownPartner);
     }
-    if spec.queries.is_empty() && !stateful {
+    if spec.queries.is_empty() {
         return Err(Error::NoQueries);
     }
     if spec.queries.len() > rules.limits.queries {
@@ -123,22 +155,8 @@ pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error>
     if spec.notify_url.as_ref().is_some_and(|url| url.chars().count() >= 5000) {
         return Err(Error::LongNotifyUrl);
     }
-    let since = request.incremental_time.as_ref().filter(|_| stateful);
-    if since.is_some_and(|text| incremental_time(text, &rules.tenant.increment_zone()).is_none()) {
-        return Err(Error::BadIncrementalTime);
-    }
-    if stateful {
-        return Err(Error::Unavailable(
-            "stateful mode (version 1.1 or later with partner and project); leave out partner or project for a full load",
-        ));
-    }
-    if spec.format != Format::Csv {
-        return Err(Error::Unavailable("the formats zip and gzip; csv works"));
-    }
-    if spec.encryption != Encryption::None {
-        return Err(Error::Unavailable("encryption with pgp"));
-    }
-    if spec.queries.iter().filter_map(|query| query.deleted.as_ref()).any(|deleted| !deleted.force_export) {
+    if spec.queries.iter().filter_map(|query| query.deleted.as_ref()).any(|deleted| !deleted.force_export) && !stateful
+    {
         return Err(Error::DeletedInStateless);
     }
     check_queries(spec, rules)?;
@@ -194,7 +212,8 @@ fn warnings(request: &Request) -> Vec<String> {
         ("offset", request.offset.as_ref().is_some_and(|offset| offset.parse() != Ok(0.0))),
         ("useLastCompletedJobQueries", spec.use_last_queries),
     ];
-    let ignored = ignored.into_iter().filter(|(_, sent)| *sent);
+    let is_stateful = spec.session().is_some();
+    let ignored = ignored.into_iter().filter(|(_, sent)| *sent && !is_stateful);
     let mut warnings: Vec<String> = ignored
         .map(|(key, _)| format!("{key} was ignored: it belongs to stateful mode, and this job is stateless"))
         .collect();

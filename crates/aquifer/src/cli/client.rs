@@ -1,8 +1,8 @@
-use std::{future::Future, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::Context as _;
 use serde_json::json;
 
+use super::wait;
 use crate::{
     access,
     clock::{self, Clock as _},
@@ -97,10 +97,4 @@ fn revoke(id: &str, data: &DataArgs) -> anyhow::Result<ExitCode> {
     let revoked = wait(store.revoke_client(id, clock::System.now()))??;
     anyhow::ensure!(revoked, "there is no client {id}, or it has been revoked before");
     Ok(ExitCode::SUCCESS)
-}
-
-/// The store is async for the server's sake; a command has nothing else to do.
-fn wait<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("cannot start the runtime")?;
-    Ok(runtime.block_on(work))
 }

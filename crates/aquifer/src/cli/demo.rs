@@ -70,6 +70,8 @@ struct Ready<'a> {
     client_secret: &'a str,
 }
 
+/// How long the demo keeps deleted rows: a hundred years.
+const KEPT_DAYS: u32 = 36_500;
 const DIRECTORY: &str = "aquifer-demo";
 /// Partners of the original's documentation, so that its examples work; others are refused, so that this can be tried too.
 const PARTNERS: [&str; 2] = ["salesforce", "acme"];
@@ -93,6 +95,8 @@ impl Args {
         let unsaid = self.config.is_none() && self.data.is_none();
         let data = if unsaid { Some(PathBuf::from(DIRECTORY)) } else { self.data.clone() };
         let mut config = DataArgs { config: self.config.clone(), data }.config()?;
+        // Its deletions are of its own time, which may be long past.
+        config.retention.deleted_days = KEPT_DAYS;
         config.tenant.partners.get_or_insert_with(|| PARTNERS.map(str::to_owned).to_vec());
         if let Some(listen) = self.listen {
             config.server.listen = listen;

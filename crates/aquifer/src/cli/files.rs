@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -7,11 +8,12 @@ use std::{
 use anyhow::Context as _;
 
 use super::outcome;
-use crate::client::{Client, answer::Job, connect, download, interrupt::Interrupt};
+use crate::client::{Client, answer::Job, connect, download, interrupt::Interrupt, manifest};
 
 /// Download the result files of a job
 ///
-/// Files get their names when they are complete; those that are there already are not fetched again.
+/// Files get their names when they are complete; those that are there already are not fetched again, and those that
+/// broke off are continued. An Aquifer server's manifest is kept beside them, for `aquifer verify`.
 #[derive(clap::Args)]
 #[command(after_help = outcome::EXIT_CODES)]
 pub struct Args {
@@ -51,10 +53,15 @@ pub fn download_all(
     done: impl Fn(&Path),
 ) -> anyhow::Result<()> {
     fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
+    let mut saved = HashMap::new();
     for wanted in download::wanted(job) {
         let path = out.join(&wanted.name);
         download::save(client, &wanted.file, &path, interrupt)?;
         done(&path);
+        saved.insert(wanted.file, wanted.name);
     }
-    Ok(())
+    match client.manifest(&job.id)? {
+        Some(document) => manifest::write(out, document, &saved),
+        None => Ok(()),
+    }
 }

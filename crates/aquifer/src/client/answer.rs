@@ -12,6 +12,8 @@ pub struct Job {
     pub status: String,
     /// `csv`, `zip`, `gzip`
     pub format: String,
+    /// With OpenPGP.
+    pub is_encrypted: bool,
     pub message: Option<String>,
     pub warnings: Vec<String>,
     pub start_time: Option<String>,
@@ -122,6 +124,7 @@ pub fn job(status: u16, text: &str) -> Result<Job> {
         id,
         status: string(&raw, "status").unwrap_or_default(),
         format: string(&raw, "format").unwrap_or_default().to_ascii_lowercase(),
+        is_encrypted: string(&raw, "encrypted").is_some_and(|how| how.eq_ignore_ascii_case("pgp")),
         message: string(&raw, "message"),
         warnings: warnings.filter_map(|warning| Some(warning.as_str()?.to_owned())).collect(),
         start_time: string(&raw, "startTime"),
@@ -146,6 +149,11 @@ pub fn token(status: u16, text: &str) -> Result<String> {
 
 /// Reads an answer that is not what was asked for.
 pub fn fault(status: u16, text: &str) -> Error {
+    let too_large = text.trim().strip_prefix("<security:max-object-size>");
+    if let Some(limit) = too_large.and_then(|rest| rest.split('<').next()) {
+        let message = format!("the server delivers no file of more than {limit}");
+        return Error::Refused { code: None, message, faults: Vec::new() };
+    }
     let body: Value = serde_json::from_str(text).unwrap_or(Value::Null);
     match (status, message(&body)) {
         (401, said) => Error::Unauthorized(said.unwrap_or_else(|| format!("status {status}"))),
@@ -216,6 +224,11 @@ mod tests {
         (400, r#"{"faultcode":"fns:INVALID_SESSION","faultstring":"Gone"}"#, "fns:INVALID_SESSION: Gone"),
         (401, r#"{"message":"Authentication error"}"#, "the server refuses the credentials: Authentication error"),
         (404, "", "there is no such thing here"),
+        (
+            403,
+            "<security:max-object-size>2047MB</security:max-object-size>",
+            "the server delivers no file of more than 2047MB",
+        ),
         (
             502,
             "<html>\n<b>Bad gateway",

@@ -10,6 +10,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
 use serde_json::json;
 
 use super::respond;
@@ -28,6 +30,10 @@ pub async fn file(
     request: HeaderMap,
 ) -> Result<Response, Error> {
     let file = find(&app, &client, &id).await?;
+    let limit = app.config.limits.file_bytes;
+    if limit > 0 && file.bytes > limit && !app.config.files.split {
+        return Ok(too_large(limit));
+    }
     let etag = format!("\"{}\"", file.sha256);
     let same = |tag: &str| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag;
     if text(&request, header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(same)) {
@@ -42,7 +48,11 @@ pub async fn file(
     }
     let bytes = app.results.open(&file, range.clone()).await;
     let bytes = bytes.map_err(|error| Error::Internal(format!("the file {} cannot be opened: {error}", file.id)))?;
-    let mut response = Body::from_stream(bytes).into_response();
+    let mut response = match range {
+        None => Body::from_stream(noted(app, file.clone(), bytes)),
+        Some(_) => Body::from_stream(bytes),
+    }
+    .into_response();
     *response.headers_mut() = headers(&file, &etag, range.as_ref())?;
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -60,6 +70,28 @@ pub async fn status(
     Ok(respond::json(StatusCode::OK, &json!({ "success": true, "accessible": true, "status": "RESTORED" })))
 }
 
+/// The bytes of a whole file. With the last of them it is written down that they were downloaded: by then, a client that has
+/// gone has been noticed, but for what is still on its way.
+fn noted<E>(
+    app: Arc<App>,
+    file: PublishedFile,
+    bytes: impl Stream<Item = Result<Bytes, E>>,
+) -> impl Stream<Item = Result<Bytes, E>> {
+    let mut left = file.bytes;
+    bytes.then(move |chunk| {
+        left -= chunk.as_ref().map_or(0, |chunk| left.min(chunk.len() as u64));
+        let done = (left == 0 && file.downloaded_at.is_none()).then(|| app.clone());
+        async move {
+            if let Some(app) = done
+                && let Err(error) = app.store.downloaded(file.id, app.clock.now()).await
+            {
+                tracing::warn!(file = %file.id, %error, "cannot note the download");
+            }
+            chunk
+        }
+    })
+}
+
 async fn find(app: &App, client: &Client, id: &str) -> Result<PublishedFile, Error> {
     let id = id.parse().map_err(|_| Error::NoSuchFile)?;
     let file = app.store.file(&client.tenant, id).await?.ok_or(Error::NoSuchFile)?;
@@ -68,8 +100,14 @@ async fn find(app: &App, client: &Client, id: &str) -> Result<PublishedFile, Err
     if file.purged_at.is_some() || is_over { Err(Error::FilePurged) } else { Ok(file) }
 }
 
+/// The original's answer for a file that it will not deliver.
+fn too_large(limit: u64) -> Response {
+    let body = format!("<security:max-object-size>{}MB</security:max-object-size>", limit >> 20);
+    (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
+}
+
 fn headers(file: &PublishedFile, etag: &str, range: Option<&Range<u64>>) -> Result<HeaderMap, Error> {
-    let (content_type, name) = answer::file_type_and_name(file.id, file.format);
+    let (content_type, name) = answer::file_type_and_name(file.id, file.format, file.encryption);
     let length = range.map_or(file.bytes, |range| range.end - range.start);
     let fields = [
         (header::CONTENT_TYPE, content_type.to_owned()),

@@ -18,7 +18,9 @@ use crate::{
         error::{self, QueryFault},
         submit,
     },
-    job::{Event, Job, JobId, SessionKey, Spec},
+    config::SessionPolicy,
+    job::{Encryption, Event, Job, JobId, SessionKey, Spec},
+    recipient,
     store::{Client, Refusal},
 };
 
@@ -32,7 +34,7 @@ pub async fn submit(
     let limit = app.config.server.body_bytes;
     let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
     let request = submit::read(&body)?;
-    match accept(&app, &client, &request).await {
+    match accept(&app, &client, request.clone()).await {
         Ok(job) => {
             tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
             app.runner.wake();
@@ -42,7 +44,8 @@ pub async fn submit(
     }
 }
 
-async fn accept(app: &App, client: &Client, request: &submit::Request) -> Result<Job, Error> {
+/// Stores the job of a request, if nothing is against it.
+pub(super) async fn accept(app: &App, client: &Client, mut request: submit::Request) -> Result<Job, Error> {
     let source = app.source.clone();
     let catalog = tokio::task::spawn_blocking(move || source.catalog()).await;
     let catalog = catalog.map_err(|error| Error::Internal(error.to_string()))?;
@@ -53,11 +56,34 @@ async fn accept(app: &App, client: &Client, request: &submit::Request) -> Result
         compat: app.config.zoql.compat.into(),
         catalog: &catalog,
     };
-    let warnings = submit::check(request, &rules)?;
+    let session = request.spec.session();
+    if let Some(key) = &session {
+        let last = app.store.session(&client.tenant, key).await?.last;
+        submit::settle(&mut request, rules.tenant, &last.map(|last| last.queries).unwrap_or_default())?;
+    }
+    let mut warnings = submit::check(&request, &rules)?;
+    if let Some(key) = &session {
+        warnings.extend(undelivered(app, client, key).await?);
+    }
     let now = app.clock.now();
-    let job = Job::new(JobId::new(now), client.tenant.clone(), request.spec.clone(), warnings, now);
+    if request.spec.encryption == Encryption::Pgp {
+        recipient::of_tenant(&*app.store, &client.tenant, now).await?;
+    }
+    let job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
     app.store.insert(&job, app.config.limits.concurrent_jobs).await?;
     Ok(job)
+}
+
+/// A word about the session's last increment, if it has not arrived.
+async fn undelivered(app: &App, client: &Client, session: &SessionKey) -> Result<Option<String>, Error> {
+    let then = match app.config.tenant.session_policy {
+        SessionPolicy::Advance => return Ok(None),
+        SessionPolicy::Warn => "replay it if it was lost",
+        SessionPolicy::Hold => "this job covers its window once more",
+    };
+    let increments = app.store.increments(&client.tenant, session).await?;
+    let last = increments.last().filter(|increment| !increment.is_delivered());
+    Ok(last.map(|last| format!("increment {} of this session was not downloaded whole: {then}", last.number)))
 }
 
 /// Says why there is no job, and keeps it for whoever is asked later.
@@ -97,6 +123,8 @@ pub async fn cancel(
     app.store.job(&client.tenant, id).await?.ok_or(Error::NoSuchJob)?;
     let job = app.store.apply(id, None, Event::Cancelled { at: app.clock.now() }).await?;
     app.runner.cancel(id);
+    // Its session's next one may go now.
+    app.runner.wake();
     tracing::info!(job = %id, client = client.name, "cancelled");
     Ok(job_response(&app, &job))
 }

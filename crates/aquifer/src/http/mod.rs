@@ -2,10 +2,17 @@
 //!
 //! Handlers are short: read, ask the store or the runner, answer in [`crate::aqua`]'s words.
 
+mod action;
 mod auth;
+mod describe;
 mod download;
+mod export;
+mod idempotency;
 mod jobs;
+mod manifest;
 mod respond;
+mod sessions;
+mod throttle;
 mod token;
 mod track;
 
@@ -30,6 +37,13 @@ use tower_http::{
 
 use crate::{app::App, aqua};
 
+/// What the doors remember from one request to the next, until a restart.
+#[derive(Default)]
+pub struct Doors {
+    pub(crate) cursors: action::Cursors,
+    pub(crate) throttle: throttle::Throttle,
+}
+
 /// The whole service.
 pub type Service = tower::util::MapRequest<Router, fn(Request) -> Request>;
 
@@ -43,6 +57,15 @@ pub fn service(app: Arc<App>) -> Service {
         .route("/apps/api/batch-query/file/{id}", get(download::file))
         .route("/v1/batch-query/file/{id}", get(download::file))
         .route("/v1/files/{id}/status", get(download::status))
+        .merge(describe_under("/v1"))
+        .merge(describe_under("/apps/api"))
+        .route("/v1/object/export", post(export::create))
+        .route("/v1/object/export/{id}", get(export::status).merge(delete(export::delete)))
+        .route("/v1/action/query", post(action::query))
+        .route("/v1/action/queryMore", post(action::query_more))
+        // Each stands around the ones before.
+        .route_layer(middleware::from_fn_with_state(app.clone(), idempotency::idempotent))
+        .route_layer(middleware::from_fn_with_state(app.clone(), throttle::throttle))
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::authenticate));
     let open = Router::new().route("/oauth/token", post(token::token)).route("/healthz", get(health));
     let unpacked = ServiceBuilder::new()
@@ -69,7 +92,20 @@ fn jobs_under(prefix: &str) -> Router<Arc<App>> {
     let routes = Router::new()
         .route("/batch-query", post(jobs::submit))
         .route("/batch-query/jobs/{id}", get(jobs::status).merge(delete(jobs::cancel)))
-        .route("/batch-query/jobs/partner/{partner}/project/{project}", get(jobs::last_completed));
+        .route("/batch-query/jobs/{id}/manifest", get(manifest::of_job))
+        .route("/batch-query/jobs/partner/{partner}/project/{project}", get(jobs::last_completed))
+        .route("/batch-query/sessions/{partner}/{project}", get(sessions::list))
+        .route("/batch-query/sessions/{partner}/{project}/increments/{number}/ack", post(sessions::acknowledge))
+        .route("/batch-query/sessions/{partner}/{project}/increments/{number}/replay", post(sessions::replay));
+    Router::new().nest(prefix, routes)
+}
+
+/// Describe, which stands under the same two.
+fn describe_under(prefix: &str) -> Router<Arc<App>> {
+    let routes = Router::new()
+        .route("/describe", get(describe::list))
+        .route("/describe/{object}", get(describe::object))
+        .route("/{wsdl}/describe/{object}", get(describe::object));
     Router::new().nest(prefix, routes)
 }
 

@@ -9,8 +9,8 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    aqua::{Error, answer},
-    store,
+    aqua::{Error, answer, describe, error::Body},
+    recipient, store,
 };
 
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -23,6 +23,10 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
+pub fn xml(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], text).into_response()
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match &self {
@@ -32,9 +36,15 @@ impl IntoResponse for Error {
         }
         let wire = self.wire();
         let status = StatusCode::from_u16(wire.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = json(status, &answer::error(wire.body, wire.status));
+        let mut response = match wire.body {
+            Body::Xml { code, message } => (status, xml(describe::error(code, &message))).into_response(),
+            body => json(status, &answer::error(body, wire.status)),
+        };
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Error::TooManyRequests { retry_after } = self {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
         }
         if let Error::NoSuchRange { bytes } = self
             && let Ok(range) = HeaderValue::from_str(&format!("bytes */{bytes}"))
@@ -42,6 +52,15 @@ impl IntoResponse for Error {
             response.headers_mut().insert(header::CONTENT_RANGE, range);
         }
         response
+    }
+}
+
+impl From<recipient::Error> for Error {
+    fn from(error: recipient::Error) -> Error {
+        match error {
+            recipient::Error::Store(error) => error.into(),
+            error @ (recipient::Error::NoKey | recipient::Error::Key(_)) => Error::NoRecipient(error.to_string()),
+        }
     }
 }
 

@@ -41,7 +41,10 @@ async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Err
     }
     let credentials = field("client_id").zip(field("client_secret")).or_else(|| auth::basic(headers));
     let (id, password) = credentials.ok_or(refused(TokenError::UnknownClient))?;
-    let client = app.store.client(&id).await?.ok_or(refused(TokenError::UnknownClient))?;
+    let client = app.store.client(&id).await?;
+    let limit = app.config.limits.tokens_per_minute;
+    app.doors.throttle.token(client.as_ref().map(|client| client.id.as_str()), limit, now)?;
+    let client = client.ok_or(refused(TokenError::UnknownClient))?;
     if !secret::is_right(&password, &client.secret_hash) {
         return Err(refused(TokenError::WrongSecret));
     }

@@ -8,9 +8,11 @@
 //! publishes the results that are there.
 
 mod id;
+pub mod session;
 mod spec;
 
 pub use id::{BatchId, FileId, JobId};
+pub use session::{FullReason, Identity, Increment, Scope, Session};
 pub use spec::{Deleted, Encryption, Flag, Format, Language, Query, SessionKey, Spec};
 
 use jiff::Timestamp;
@@ -42,15 +44,36 @@ pub struct Batch {
     pub message: String,
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    /// Which rows it returns; none before it has started, and in stateless jobs.
+    pub scope: Option<Scope>,
     /// Published with the end of the job.
     pub output: Option<Output>,
 }
 
 /// What a finished query has written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     pub rows: u64,
+    /// One at least.
     pub files: Vec<ResultFile>,
+    /// Whether the files are segments, were there but one. Outputs of the first version say nothing, and were not.
+    #[serde(default)]
+    pub segmented: bool,
+    /// As the query was read, in the one spelling that all queries of the same meaning share.
+    #[serde(default)]
+    pub canonical: String,
+    #[serde(default)]
+    pub columns: Vec<OutputColumn>,
+}
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputColumn {
+    /// As the header line has it.
+    pub name: String,
+    /// As the catalog spells types, `datetime`.
+    #[serde(rename = "type")]
+    pub value_type: String,
 }
 
 /// A file in the result storage. It never changes.
@@ -65,8 +88,8 @@ pub struct ResultFile {
     pub sha256: String,
 }
 
-/// Which view of the data a job reads.
-#[derive(Debug, Clone, PartialEq)]
+/// A place in the history of the data: a view that was read, or where a window begins or ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SnapshotMark {
     pub at: Timestamp,
     pub position: String,
@@ -158,6 +181,7 @@ pub enum Event {
     BatchStarted {
         batch: usize,
         at: Timestamp,
+        scope: Option<Scope>,
     },
     BatchFinished {
         batch: usize,
@@ -223,9 +247,10 @@ impl Job {
                 self.restart(State::Submitted);
             }
             Event::Began(snapshot) if executing && self.snapshot.is_none() => self.snapshot = Some(snapshot),
-            Event::BatchStarted { batch, at } if executing && self.is(batch, BatchState::Pending) => {
+            Event::BatchStarted { batch, at, scope } if executing && self.is(batch, BatchState::Pending) => {
                 self.batches[batch].state = BatchState::Executing;
                 self.batches[batch].started_at = Some(at);
+                self.batches[batch].scope = scope;
             }
             Event::BatchFinished { batch, at, output } if executing && self.is(batch, BatchState::Executing) => {
                 self.batches[batch].output = Some(output);
@@ -287,7 +312,15 @@ impl Job {
 
 impl Batch {
     fn pending(id: BatchId) -> Batch {
-        Batch { id, state: BatchState::Pending, message: String::new(), started_at: None, ended_at: None, output: None }
+        Batch {
+            id,
+            state: BatchState::Pending,
+            message: String::new(),
+            started_at: None,
+            ended_at: None,
+            scope: None,
+            output: None,
+        }
     }
 }
 

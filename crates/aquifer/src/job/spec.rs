@@ -1,5 +1,6 @@
 //! What a job was asked to do, in our words: everything optional decided, everything wrong refused.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Stored with the job, as JSON.
@@ -22,6 +23,12 @@ pub struct Spec {
     pub notify_url: Option<String>,
     /// Whether the request named its source of data; there is one only, so all that is left to do is to say it back.
     pub names_source: bool,
+    /// Seconds by which the windows of a stateful job end before its snapshot.
+    pub offset: Option<u32>,
+    /// The instant at which the windows of a stateful job begin, wherever its session stands.
+    pub incremental_time: Option<Timestamp>,
+    /// The increment of the session whose windows are returned once more.
+    pub replay: Option<u32>,
     pub queries: Vec<Query>,
 }
 
@@ -51,6 +58,20 @@ pub enum Format {
     Csv,
     Gzip,
     Zip,
+}
+
+impl Format {
+    /// What follows the point in the name of a result file.
+    pub fn extension(self, encryption: Encryption) -> &'static str {
+        match (self, encryption) {
+            (Format::Csv, Encryption::None) => "csv",
+            (Format::Gzip, Encryption::None) => "csv.gz",
+            (Format::Zip, Encryption::None) => "csv.zip",
+            (Format::Csv, Encryption::Pgp) => "csv.pgp",
+            (Format::Gzip, Encryption::Pgp) => "csv.gz.pgp",
+            (Format::Zip, Encryption::Pgp) => "csv.zip.pgp",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,6 +26,9 @@ fn job(queries: usize) -> Job {
         null_replacement: None,
         notify_url: None,
         names_source: false,
+        offset: None,
+        incremental_time: None,
+        replay: None,
         queries: vec![query; queries],
     };
     Job::new(JobId::new(at(0)), "default".into(), spec, Vec::new(), at(0))
@@ -36,12 +39,12 @@ fn snapshot() -> Event {
 }
 
 fn started(batch: usize) -> Event {
-    Event::BatchStarted { batch, at: at(2) }
+    Event::BatchStarted { batch, at: at(2), scope: None }
 }
 
 fn finished(batch: usize) -> Event {
     let file = ResultFile { id: FileId::new(at(3)), path: "a/1/b.csv".into(), rows: 2, bytes: 20, sha256: "00".into() };
-    Event::BatchFinished { batch, at: at(3), output: Output { rows: 2, files: vec![file] } }
+    Event::BatchFinished { batch, at: at(3), output: Output { rows: 2, files: vec![file], ..Output::default() } }
 }
 
 fn failed(batch: Option<usize>) -> Event {

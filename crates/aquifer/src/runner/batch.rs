@@ -1,20 +1,25 @@
 //! One query of a job, from its text to its file.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    sync::Arc,
+};
 
-use engine::{Rows, Snapshot, Which};
+use engine::Snapshot;
 use export::{
     CellSink,
     csv::{Column, DatetimeStyle, Style},
-    file::{FileSpec, FinishedFile, Progress},
+    encrypt::Recipient,
+    file::{FileSpec, FinishedFile, Limits, Progress},
 };
+use zoql::{bound::Expr, catalog::FieldType};
 
-use super::{Runner, run::Stop};
+use super::{Runner, places::Places, run::Stop, scope::rows};
 use crate::{
     aqua::submit,
-    job::{Event, Fault, FaultKind, FileId, Job, Output, Query, ResultFile},
-    results::Results,
-    secret,
+    config::Segment,
+    job::{Encryption, Event, Fault, FaultKind, Flag, Format, Job, Output, OutputColumn, Query, Scope},
+    recipient,
     store::LeaseToken,
 };
 
@@ -35,8 +40,6 @@ impl Runner {
         let failed = |kind, message| Stop::Failed { batch: Some(batch), fault: Fault { kind, message } };
         let started_at = self.clock.now();
         let deadline = started_at + self.config.limits.query_time();
-        self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at }).await?;
-
         let query = &job.spec.queries[batch];
         let zone = self.config.tenant.zone();
         let compiled = submit::compile(query, snapshot.catalog(), self.config.zoql.compat.into(), &zone);
@@ -45,17 +48,26 @@ impl Runner {
             let faults: Vec<String> = faults.iter().map(|fault| fault.classic()).collect();
             failed(FaultKind::Query, faults.join("; "))
         })?;
-        let spec = self.file_spec(job, query, &compiled.query, &snapshot);
-        let rows = rows(query);
+        let scope = self.scope(job, batch, &compiled.canonical, &snapshot).await?;
+        let rows = rows(job, query, scope.as_ref());
+        let is_segmented = self.is_segmented(&compiled.query, scope.as_ref());
+        self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;
+        let encrypt_to = match job.spec.encryption {
+            Encryption::None => None,
+            // It was usable at the submit: removed or expired since.
+            Encryption::Pgp => Some(self.recipient(job).await?),
+        };
+        let spec = FileSpec { encrypt_to, ..self.file_spec(job, query, &compiled.query, &snapshot) };
+        let limits = self.limits(is_segmented);
+        let columns = columns(&spec, &compiled.query, query);
 
-        let file = FileId::new(self.clock.now());
-        let path = Results::path(job, file);
-        let destination = self.results.destination(&path);
+        let mut places = Places::new(job, query, self.results.clone(), self.clock.clone());
         let watched = progress.clone();
-        let writing = tokio::task::spawn_blocking(move || -> Result<FinishedFile, Failure> {
+        let writing = tokio::task::spawn_blocking(move || -> Result<(Vec<FinishedFile>, Places, String), Failure> {
             let parts = snapshot.parts(&compiled.query, &rows).map_err(Failure::Source)?;
             let parts = parts.into_iter().map(|part| move |sink: &mut dyn CellSink| part.read(sink));
-            export::file::write(parts, &spec, &destination, &watched)
+            let files = export::file::write_segments(parts, &spec, &limits, |_| places.next(), &watched)?;
+            Ok((files, places, compiled.canonical))
         });
         let written = tokio::select! {
             written = writing => written.map_err(Stop::internal)?,
@@ -64,25 +76,48 @@ impl Runner {
                 return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
             }
         };
-        let finished = written.map_err(|failure| match failure {
+        let (files, places, canonical) = written.map_err(|failure| match failure {
             Failure::Source(error) => failed(FaultKind::Query, error.to_string()),
             Failure::Storage(error) => failed(FaultKind::Internal, format!("the result cannot be stored: {error}")),
             Failure::Panicked(text) => failed(FaultKind::Internal, format!("a reader panicked: {text}")),
             // Only who has lost interest cancels, and he does not read this.
             Failure::Cancelled => Stop::Lost,
         })?;
-        tracing::info!(job = %job.id, batch, rows = finished.rows, bytes = finished.bytes, "written");
-        let file = ResultFile {
-            id: file,
-            path,
-            rows: finished.rows,
-            bytes: finished.bytes,
-            sha256: secret::hex(&finished.sha256),
-        };
-        let output = Output { rows: finished.rows, files: vec![file] };
+        let files = places.filled(&files);
+        let (rows, bytes) = files.iter().fold((0, 0), |(rows, bytes), file| (rows + file.rows, bytes + file.bytes));
+        tracing::info!(job = %job.id, batch, rows, bytes, files = files.len(), "written");
+        let segmented = is_segmented || files.len() > 1;
+        let output = Output { rows, files, segmented, canonical, columns };
         let done = Event::BatchFinished { batch, at: self.clock.now(), output };
         self.store.apply(job.id, Some(lease), done).await?;
         Ok(())
+    }
+
+    /// Queries with functions or aliases have one file, as in the original, unless that is too large.
+    fn is_segmented(&self, query: &zoql::bound::Query, scope: Option<&Scope>) -> bool {
+        let wanted = match self.config.files.segment {
+            Segment::Always => true,
+            Segment::Sessions => self.config.tenant.segmentation && scope.is_some_and(|scope| scope.full.is_some()),
+        };
+        wanted && query.columns.iter().all(|column| is_plain(column, query))
+    }
+
+    async fn recipient(&self, job: &Job) -> Result<Recipient, Stop> {
+        let found = recipient::of_tenant(&*self.store, &job.tenant, self.clock.now()).await;
+        found.map_err(|error| match error {
+            recipient::Error::Store(error) => error.into(),
+            error @ (recipient::Error::NoKey | recipient::Error::Key(_)) => {
+                let fault = Fault { kind: FaultKind::Internal, message: error.to_string() };
+                Stop::Failed { batch: None, fault }
+            }
+        })
+    }
+
+    fn limits(&self, is_segmented: bool) -> Limits {
+        Limits {
+            rows: is_segmented.then_some(self.config.files.segment_rows),
+            bytes: NonZeroU64::new(self.config.limits.file_bytes).filter(|_| self.config.files.split),
+        }
     }
 
     fn file_spec(
@@ -114,15 +149,36 @@ impl Runner {
                 distinguish_empty: self.config.files.distinguish_empty,
                 injection_guard: self.config.files.csv_injection_guard,
             },
-            format: export::compress::Format::Csv,
-            level: export::compress::Level::default(),
+            format: match spec.format {
+                Format::Csv => export::compress::Format::Csv,
+                Format::Gzip => export::compress::Format::Gzip,
+                Format::Zip => export::compress::Format::Zip,
+            },
+            level: self.config.files.compression_level.0,
+            encrypt_to: None,
             threads: NonZeroUsize::new(self.config.runner.threads).unwrap_or(NonZeroUsize::MIN),
         }
     }
 }
 
-/// A stateless job returns what lives, and with `deleted` (which the submit has checked) what is deleted as well.
-fn rows(query: &Query) -> Rows {
-    let Some(deleted) = &query.deleted else { return Rows::LIVE };
-    Rows { which: Which::LiveAndDeleted, flag: Some(deleted.flag.into()) }
+/// Whether a column is a field without an alias: an alias is both name and label, in Export ZOQL nothing else is.
+fn is_plain(column: &zoql::bound::Column, query: &zoql::bound::Query) -> bool {
+    let is_named = query.language == zoql::Language::Export && column.name == column.label;
+    matches!(column.expr, Expr::Field(_)) && !is_named
+}
+
+/// What the header line says, and the types below it.
+fn columns(spec: &FileSpec, bound: &zoql::bound::Query, query: &Query) -> Vec<OutputColumn> {
+    let flag = query.deleted.iter().map(|deleted| match deleted.flag {
+        Flag::Boolean => FieldType::Boolean,
+        Flag::Numeric => FieldType::Integer,
+    });
+    let types = flag.chain(bound.columns.iter().map(|column| column.expr.value_type()));
+    let columns = spec.columns.iter().zip(types);
+    columns
+        .map(|(column, value_type)| OutputColumn {
+            name: column.header.clone(),
+            value_type: value_type.as_str().to_owned(),
+        })
+        .collect()
 }

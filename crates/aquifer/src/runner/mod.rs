@@ -9,7 +9,9 @@
 //! else has the job now, or nobody wants it any more.
 
 mod batch;
+mod places;
 mod run;
+mod scope;
 
 use std::{
     collections::HashMap,
@@ -207,5 +209,7 @@ impl Drop for Presence<'_> {
         self.at_work.stop();
         self.runner.at_work.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.job);
         self.runner.left.send_modify(|left| *left += 1);
+        // The next job of its session may go now.
+        self.runner.wake();
     }
 }

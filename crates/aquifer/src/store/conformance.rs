@@ -4,7 +4,9 @@ use std::{future::Future, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Client, Error, Kept, Lease, LeaseToken, Refusal, Retention, Store, Token};
+use super::{
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, Refusal, Retention, Store, Token,
+};
 use crate::job::{
     BatchState, Encryption, Event, Fault, FaultKind, FileId, Format, Job, JobId, Language, Output, Query, ResultFile,
     SessionKey, SnapshotMark, Spec, State,
@@ -40,7 +42,26 @@ where
         what_is_over_is_purged
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
+        a_tenant_has_one_recipient
+        a_key_gives_the_first_answer_for_a_day
     }
+}
+
+async fn a_key_gives_the_first_answer_for_a_day(store: &dyn Store) {
+    let request = |key: &str, target: &str| KeyedRequest { tenant: "a".into(), key: key.into(), target: target.into() };
+    let claim = async |request: &KeyedRequest, second| store.claim_key(request, at(second)).await.unwrap();
+    let (first, other) = (request("k", "POST /x"), request("k", "POST /y"));
+    let of_another_tenant = KeyedRequest { tenant: "b".into(), ..first.clone() };
+    let answer = KeptAnswer { status: 418, headers: vec![("a".into(), "b".into())], body: vec![0, 255] };
+
+    assert_eq!(claim(&first, 1).await, Claim::New);
+    assert_eq!(claim(&of_another_tenant, 1).await, Claim::New);
+    assert_eq!((claim(&first, 2).await, claim(&other, 2).await), (Claim::Unanswered, Claim::OfAnother));
+    store.answer_key(&first, &answer).await.unwrap();
+    store.drop_unanswered_keys().await.unwrap();
+    assert_eq!(claim(&first, 86_400).await, Claim::Answered(answer));
+    assert_eq!(claim(&of_another_tenant, 3).await, Claim::New, "it was never answered");
+    assert_eq!(claim(&first, 86_401).await, Claim::New);
 }
 
 fn at(second: i64) -> Timestamp {
@@ -69,6 +90,9 @@ fn job_of(tenant: &str, session: Option<(&str, &str)>) -> Job {
         null_replacement: Some("NULL".into()),
         notify_url: None,
         names_source: false,
+        offset: None,
+        incremental_time: None,
+        replay: None,
         queries: vec![query("select Id from Account"), query("select Id from Invoice")],
     };
     Job::new(JobId::new(at(0)), tenant.into(), spec, vec!["careful".into()], at(0))
@@ -95,7 +119,7 @@ fn finished(batch: usize) -> Event {
         bytes: 1 << 40,
         sha256: "ab".repeat(32),
     };
-    Event::BatchFinished { batch, at: at(5), output: Output { rows: 3, files: vec![file] } }
+    Event::BatchFinished { batch, at: at(5), output: Output { rows: 3, files: vec![file], ..Output::default() } }
 }
 
 fn began() -> Event {
@@ -112,7 +136,7 @@ async fn run(store: &dyn Store, events: impl IntoIterator<Item = Event>) -> Job 
 }
 
 fn both_batches() -> Vec<Event> {
-    let started = |batch| Event::BatchStarted { batch, at: at(4) };
+    let started = |batch| Event::BatchStarted { batch, at: at(4), scope: None };
     vec![began(), started(0), finished(0), started(1), finished(1)]
 }
 
@@ -272,7 +296,7 @@ async fn the_last_completed_job_of_a_session_is_the_newest(store: &dyn Store) {
 
 async fn what_is_over_is_purged(store: &dyn Store) {
     let hours = SignedDuration::from_hours;
-    let retention = Retention { files: hours(72), jobs: hours(100), refusals: hours(10) };
+    let retention = Retention { files: hours(72), jobs: hours(100), refusals: hours(10), sessions: hours(200) };
     submitted(store, job()).await;
     let job = run(store, both_batches().into_iter().chain([Event::Completed { at: at(0) }])).await;
     let waiting = submitted(store, job_of("default", None)).await;
@@ -333,13 +357,23 @@ async fn a_client_and_its_tokens_end_together(store: &dyn Store) {
     assert_eq!(store.client_of_token("key of a", at(7)).await.unwrap(), None);
 }
 
+async fn a_tenant_has_one_recipient(store: &dyn Store) {
+    for key in [Some(&b"first"[..]), Some(&[0, 255]), None] {
+        store.set_recipient("default", key, at(0)).await.unwrap();
+        assert_eq!(store.recipient("default").await.unwrap().as_deref(), key);
+        assert_eq!(store.recipient("other").await.unwrap(), None);
+    }
+}
+
 async fn a_token_ends_with_its_time(store: &dyn Store) {
     store.add_client(&client("a")).await.unwrap();
     store.add_token(&token("a")).await.unwrap();
     assert!(store.client_of_token("key of a", at(99)).await.unwrap().is_some());
     assert_eq!(store.client_of_token("key of a", at(100)).await.unwrap(), None);
-    let retention =
-        Retention { files: SignedDuration::ZERO, jobs: SignedDuration::ZERO, refusals: SignedDuration::ZERO };
+    let retention = {
+        let zero = SignedDuration::ZERO;
+        Retention { files: zero, jobs: zero, refusals: zero, sessions: zero }
+    };
     store.expire(at(100), retention).await.unwrap();
     // Its key is free again: the row is gone.
     store.add_token(&token("a")).await.unwrap();

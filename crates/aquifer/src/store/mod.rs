@@ -1,4 +1,4 @@
-//! What must survive: jobs and their leases, published files, clients and tokens, refusals.
+//! What must survive: jobs and their leases, sessions, published files, clients and tokens, refusals.
 //!
 //! A [`Store`] keeps and finds; what a transition means is decided in [`crate::job`]. Each call is one transaction. Every
 //! implementation must pass the behaviours listed in `conformance`.
@@ -10,7 +10,7 @@ pub mod sqlite;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::job::{self, Event, FileId, Job, JobId, SessionKey};
+use crate::job::{self, Event, FileId, Increment, Job, JobId, Session, SessionKey};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -50,7 +50,10 @@ pub struct PublishedFile {
     pub bytes: u64,
     pub sha256: String,
     pub format: job::Format,
+    pub encryption: job::Encryption,
     pub published_at: Timestamp,
+    /// When it was first downloaded whole.
+    pub downloaded_at: Option<Timestamp>,
     pub purged_at: Option<Timestamp>,
 }
 
@@ -86,12 +89,43 @@ pub struct Refusal {
     pub message: String,
 }
 
+/// A request that names itself with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyedRequest {
+    pub tenant: String,
+    pub key: String,
+    /// Method and URL.
+    pub target: String,
+}
+
+/// The first answer to a keyed request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptAnswer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What became of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// Nobody had it: the request is to be done, and its answer kept.
+    New,
+    /// The first request is not answered yet.
+    Unanswered,
+    Answered(KeptAnswer),
+    /// It belongs to another method or URL.
+    OfAnother,
+}
+
 /// How long things are kept after their end.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
     pub files: SignedDuration,
     pub jobs: SignedDuration,
     pub refusals: SignedDuration,
+    /// From a session's last job.
+    pub sessions: SignedDuration,
 }
 
 /// What a sweep must leave where it is.
@@ -114,8 +148,18 @@ pub trait Store: Send + Sync + 'static {
     /// The newest completed job of a session.
     async fn last_completed(&self, tenant: &str, session: &SessionKey) -> Result<Option<Job>>;
 
+    /// What a session has come to: nothing yet, if no job of it has completed.
+    async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session>;
+
+    /// The jobs that moved a session and are still kept, oldest first.
+    async fn increments(&self, tenant: &str, session: &SessionKey) -> Result<Vec<Increment>>;
+
+    /// Notes that the client has stored an increment; the first time counts. False if there is no such increment.
+    async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool>;
+
     /// Takes up the oldest job that waits, or whose runner has let its lease run out. One that has been taken up
-    /// `max_attempts` times is aborted instead, and the next is looked at.
+    /// `max_attempts` times is aborted instead, and the next is looked at. Jobs of one session run one after another: as long as an older one has not ended, the
+    /// later ones wait.
     ///
     /// `at_work` are the jobs that the runner has already: after its machine has slept, their leases have run out, but
     /// it is about to renew them.
@@ -125,13 +169,16 @@ pub trait Store: Send + Sync + 'static {
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()>;
 
     /// Changes a job; a runner does so by its lease, a client (who can only cancel) without. With the job's end its
-    /// results are published and its lease is gone.
+    /// results are published and its lease is gone; a job that completes moves its session.
     async fn apply(&self, id: JobId, lease: Option<&LeaseToken>, event: Event) -> Result<Job>;
 
     /// Declares every lease run out. Only for who knows that no runner is alive.
     async fn drop_leases(&self) -> Result<()>;
 
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
+
+    /// Notes that a file has been downloaded whole; the first time counts.
+    async fn downloaded(&self, id: FileId, now: Timestamp) -> Result<()>;
 
     async fn kept(&self, job: JobId) -> Result<Kept>;
 
@@ -148,10 +195,25 @@ pub trait Store: Send + Sync + 'static {
     /// Ends a client and its tokens. False if there is no such client, or it has been revoked before.
     async fn revoke_client(&self, id: &str, now: Timestamp) -> Result<bool>;
 
+    /// The OpenPGP public key that a tenant's result files are encrypted to, if there is one.
+    async fn recipient(&self, tenant: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Sets it in the place of the one before, or removes it.
+    async fn set_recipient(&self, tenant: &str, key: Option<&[u8]>, now: Timestamp) -> Result<()>;
+
     async fn add_token(&self, token: &Token) -> Result<()>;
 
     /// The client of a token that lives, unless the client has been revoked.
     async fn client_of_token(&self, key: &str, now: Timestamp) -> Result<Option<Client>>;
+
+    /// Claims a key for a request, or says what became of it. Keys are forgotten after 24 hours.
+    async fn claim_key(&self, request: &KeyedRequest, now: Timestamp) -> Result<Claim>;
+
+    /// Keeps the answer to a request that has claimed its key.
+    async fn answer_key(&self, request: &KeyedRequest, answer: &KeptAnswer) -> Result<()>;
+
+    /// Forgets the keys of requests that will not be answered. Only for who knows that no server is alive.
+    async fn drop_unanswered_keys(&self) -> Result<()>;
 
     async fn add_refusal(&self, refusal: &Refusal) -> Result<()>;
 

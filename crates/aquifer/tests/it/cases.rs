@@ -25,19 +25,36 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    action
     authentication
     columns
     deleted
+    describe
     download
+    formats
     headers
+    idempotency
     job
     leniency
     limits
+    manifest
+    object_export
     partners
     queries
     refusals
     retention
     routes
+    segmentation
+    segments
+    sessions
+    sessions_deleted
+    sessions_hold
+    sessions_increments
+    sessions_refusals
+    sessions_time
+    split
+    throttle
     token
+    too_large
     unavailable
 }

@@ -21,7 +21,7 @@ const QUERY: &str = "select Name, Balance from Account order by AccountNumber";
 const ROWS: &str = "Account.Name,Account.Balance\nÄrzte AG,77.86\n\"Smith, Sons\",-11095\n";
 
 /// A command that knows the server, and nothing of the machine's own settings.
-fn aquifer(server: &Server, args: &[&str]) -> Command {
+pub fn aquifer(server: &Server, args: &[&str]) -> Command {
     let Credentials { client_id, client_secret } = &server.credentials;
     let mut command = Command::new(env!("CARGO_BIN_EXE_aquifer"));
     command
@@ -36,11 +36,11 @@ fn aquifer(server: &Server, args: &[&str]) -> Command {
 }
 
 /// Runs it while the server goes on.
-async fn run(mut command: Command) -> Output {
+pub async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn stdout(output: &Output) -> &str {
+pub fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
@@ -49,7 +49,7 @@ fn stderr(output: &Output) -> &str {
 }
 
 #[track_caller]
-fn assert_exit(output: &Output, code: i32) {
+pub fn assert_exit(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}{}", stdout(output), stderr(output));
 }
 

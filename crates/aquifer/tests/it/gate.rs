@@ -62,6 +62,14 @@ impl Source for Gate {
         let view = self.source.begin()?;
         Ok(Arc::new(Gated { view, state: self.state.clone(), cancelled: Arc::default() }))
     }
+
+    fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
+        self.source.purge_deleted(before)
+    }
+
+    fn tidy(&self) -> Result<()> {
+        self.source.tidy()
+    }
 }
 
 struct Gated {
@@ -77,6 +85,14 @@ impl Snapshot for Gated {
 
     fn position_before(&self, at: Timestamp) -> Result<Position> {
         self.view.position_before(at)
+    }
+
+    fn later(&self, one: Position, other: Position) -> Result<Position> {
+        self.view.later(one, other)
+    }
+
+    fn knows_deletions_since(&self, position: &Position) -> Result<bool> {
+        self.view.knows_deletions_since(position)
     }
 
     fn taken_at(&self) -> Timestamp {

@@ -41,7 +41,10 @@ impl Request {
 
     pub async fn send(self, url: &str) -> Answer {
         let address = url.strip_prefix("http://").unwrap();
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", self.method, self.path);
+        let mut head = format!("{} {} HTTP/1.1\r\nConnection: close\r\n", self.method, self.path);
+        if !self.has("host") {
+            head += &format!("Host: {address}\r\n");
+        }
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }

@@ -1,11 +1,20 @@
 //! The service through its doors.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it expects"
+)]
 
 mod cases;
 mod client;
 mod crash;
 mod demo;
+mod doors;
+mod exactness;
+mod files;
 mod gate;
 mod http;
 mod jobs;

@@ -11,8 +11,8 @@ use aquifer::{
 };
 use engine::{
     Source,
-    embedded::Embedded,
-    load::{self, Options},
+    embedded::{Change, Embedded},
+    load::{self, Input, Options},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
@@ -106,6 +106,28 @@ impl Server {
     /// Result files on the disk, whether or not anybody may have them.
     pub fn files(&self) -> Vec<String> {
         files_below(&self.dir.path().join("results"))
+    }
+
+    /// Writes rows, CSV with a header, as another process does.
+    pub fn load(&self, object: &str, csv: &str) {
+        let path = self.dir.path().join("load.csv");
+        std::fs::write(&path, csv).unwrap();
+        let inputs = [Input { object: object.to_owned(), path }];
+        let options = Options { zone: TimeZone::UTC, custom: false, whole: false, rejects: None };
+        load::load(&self.data(), &inputs, &options, self.clock.now(), &mut |_| {}).unwrap();
+    }
+
+    pub fn delete(&self, object: &str, ids: &[&str]) {
+        let mut load = self.data().begin_load(self.clock.now()).unwrap();
+        let object = load.catalog().find(object).unwrap();
+        let mut deleter = load.deleter(object).unwrap();
+        ids.iter().for_each(|id| assert_eq!(deleter.delete(id).unwrap(), Change::Deleted, "{id}"));
+        drop(deleter);
+        load.commit().unwrap();
+    }
+
+    fn data(&self) -> Arc<Embedded> {
+        self.running.app.config.open_source(Arc::new(self.clock.clone())).unwrap()
     }
 
     /// Stops the server, which must have nothing left to do.

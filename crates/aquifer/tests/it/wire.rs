@@ -28,7 +28,9 @@ pub async fn run(name: &str) {
     for exchange in first.into_iter().chain(exchanges) {
         let (title, exchange) = exchange.split_once('\n').unwrap();
         let said = play(&server, exchange, &mut known, &mut jobs).await;
-        faults.extend(said.into_iter().map(|fault| format!("{name}: {title}: {fault}")));
+        let said = said.into_iter().map(|fault| format!("{name}: {title}: {fault}"));
+        // At once, for a later exchange may need what this one should have brought.
+        faults.extend(said.inspect(|fault| println!("{fault}")));
     }
     for job in jobs {
         server.ended(job).await;
@@ -75,6 +77,18 @@ async fn play(
         }
         ("CLOCK", seconds) => {
             server.clock.advance(SignedDuration::from_secs(seconds.parse().unwrap()));
+            Vec::new()
+        }
+        ("LOAD", object) => {
+            server.load(object, body);
+            Vec::new()
+        }
+        ("FORGET", object) => {
+            server.delete(object, &body.lines().collect::<Vec<_>>());
+            Vec::new()
+        }
+        ("TIDY", _) => {
+            server.running.app.tidy().await.unwrap();
             Vec::new()
         }
         (method, path) => {
@@ -142,6 +156,14 @@ fn compare(answer: &Answer, expected: &str, known: &mut HashMap<String, String>)
             (Ok(expected), Ok(found)) => compare_json("", &expected, Some(&found), known, &mut faults),
             (Err(error), _) => faults.push(format!("what is expected is not JSON: {error}")),
             (_, Err(_)) => faults.push(format!("not JSON: {}", String::from_utf8_lossy(&answer.body))),
+        }
+    } else if body.starts_with(['~', '!']) {
+        let text = answer.text();
+        for line in fill_in(body, known).lines() {
+            let (must, part) = line.split_at(2);
+            if text.contains(part) != (must == "~ ") {
+                faults.push(format!("{line}: not so in\n{text}"));
+            }
         }
     } else if !body.is_empty() && fill_in(body, known) != answer.text().trim_end() {
         faults.push(format!("the body is\n{}", answer.text()));

@@ -15,7 +15,7 @@ const PAGE_BYTES: u32 = 8192;
 /// What a reader keeps of the upper levels of the trees it looks things up in; the rest is in the system's page cache.
 const READER_CACHE_KIB: i64 = 16 * 1024;
 /// A loader's cache also bounds the memory that sorting an index takes.
-const LOADER_CACHE_KIB: i64 = 64 * 1024;
+const LOADER_CACHE_KIB: i64 = 48 * 1024;
 /// How long a loader waits for another one to finish. A first load of a large object takes minutes.
 const LOADER_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a reader waits for the moment in which a file is being recovered or made.

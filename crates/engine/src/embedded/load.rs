@@ -134,6 +134,8 @@ impl Load {
         for index in table::indexes(&self.catalog, object) {
             self.connection.execute_batch(&table::drop_index(&index.name))?;
         }
+        let name = &self.catalog.object(object).name;
+        self.connection.execute("REPLACE INTO _filled (object, load) VALUES (?, ?)", (name, self.number))?;
         self.filling.insert(object, fields.to_vec());
         Ok(true)
     }
@@ -208,6 +210,10 @@ impl Load {
         let mut purged = 0;
         for (_, object) in self.catalog.objects() {
             purged += self.connection.execute(&write::purge(&object.name), [last])?;
+        }
+        if purged > 0 {
+            self.connection.execute("DELETE FROM _purged", [])?;
+            self.connection.execute("INSERT INTO _purged (load) VALUES (?)", [last])?;
         }
         Ok(purged as u64)
     }

@@ -91,29 +91,6 @@ impl Embedded {
         Load::begin(&self.shared, at)
     }
 
-    /// Forgets rows that were deleted before an instant; answers how many. This is a change like any other: it waits for a
-    /// load that runs, and snapshots that are open keep what they see.
-    pub fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
-        let load = Load::begin(&self.shared, (self.shared.clock)())?;
-        let purged = load.purge_deleted(before)?;
-        if purged > 0 {
-            load.commit()?;
-        }
-        Ok(purged)
-    }
-
-    /// The database's own upkeep: moves what it can of its log into the file, and renews the statistics that its planner
-    /// goes by where they are out of date. Never waits for anybody. (Freed pages are used again by later loads; the file
-    /// is not shrunk.)
-    pub fn tidy(&self) -> Result<()> {
-        let connection = connection::loader(&self.shared.path)?;
-        connection.busy_timeout(Duration::ZERO)?;
-        match connection.execute_batch("PRAGMA wal_checkpoint(passive); PRAGMA optimize").map_err(Error::from) {
-            Err(error) if error.kind != Kind::Busy => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     /// Whether no load was ever committed.
     pub fn is_empty(&self) -> Result<bool> {
         let reader = self.shared.take_reader()?;
@@ -133,6 +110,27 @@ impl Source for Embedded {
 
     fn begin(&self) -> Result<Arc<dyn Snapshot>> {
         Ok(Arc::new(snapshot::Embedded::begin(&self.shared)?))
+    }
+
+    /// A change like any other: it waits for a load that runs.
+    fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
+        let load = Load::begin(&self.shared, (self.shared.clock)())?;
+        let purged = load.purge_deleted(before)?;
+        if purged > 0 {
+            load.commit()?;
+        }
+        Ok(purged)
+    }
+
+    /// Moves what can be moved of the log into the file, and renews the statistics that SQLite's planner goes by where they
+    /// are out of date. (Freed pages are used again by later loads; the file is not shrunk.)
+    fn tidy(&self) -> Result<()> {
+        let connection = connection::loader(&self.shared.path)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        match connection.execute_batch("PRAGMA wal_checkpoint(passive); PRAGMA optimize").map_err(Error::from) {
+            Err(error) if error.kind != Kind::Busy => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -97,6 +97,19 @@ impl Snapshot for Embedded {
         })
     }
 
+    fn later(&self, one: Position, other: Position) -> Result<Position> {
+        Ok(if load_number(&one)? < load_number(&other)? { other } else { one })
+    }
+
+    fn knows_deletions_since(&self, position: &Position) -> Result<bool> {
+        let since = load_number(position)?;
+        self.view.with_reader(|reader| {
+            let mut statement = reader.connection().prepare_cached("SELECT coalesce(max(load), 0) FROM _purged")?;
+            let purged: i64 = statement.query_row([], |row| row.get(0))?;
+            Ok(purged <= since)
+        })
+    }
+
     fn taken_at(&self) -> Timestamp {
         self.taken_at
     }
@@ -106,13 +119,24 @@ impl Snapshot for Embedded {
     }
 
     fn parts(&self, query: &bound::Query, rows: &Rows) -> Result<Vec<Box<dyn Part>>> {
-        let (since, until) = match &rows.which {
-            Which::Changed { since, until, .. } => (load_number(since)?, until.as_ref().map(load_number).transpose()?),
-            Which::Live | Which::LiveAndDeleted => (0, None),
+        let (since, until, deleted) = match &rows.which {
+            Which::Changed { since, until, deleted, .. } => {
+                let number = |position: &Option<Position>| position.as_ref().map(load_number).transpose();
+                (load_number(since)?, number(until)?, number(deleted)?)
+            }
+            Which::Live | Which::LiveAndDeleted => (0, None, None),
         };
         // Changes are found through an index, in one go.
         let ranged = !sql::is_one_part(query) && !matches!(rows.which, Which::Changed { .. });
-        let scope = sql::Scope { which: &rows.which, since, until, ranged, flagged: rows.flag.is_some() };
+        let object = &self.catalog.object(query.base).name;
+        let filled = match &rows.which {
+            Which::Changed { updated_since: Some(_), .. } => {
+                self.view.with_reader(|reader| filled(reader.connection(), object))?
+            }
+            _ => 0,
+        };
+        let flagged = rows.flag.is_some();
+        let scope = sql::Scope { which: &rows.which, since, until, deleted, filled, ranged, flagged };
         let statement = sql::select(&self.catalog, query, self.taken_at, &scope)?;
         let plan = Arc::new(part::Plan::new(statement, query, rows.flag));
         let part_of = |range| -> Box<dyn Part> {
@@ -121,7 +145,6 @@ impl Snapshot for Embedded {
         if !ranged {
             return Ok(vec![part_of(None)]);
         }
-        let object = &self.catalog.object(query.base).name;
         let (first, last) = self.view.with_reader(|reader| row_range(reader.connection(), object))?;
         let starts = (first..=last).step_by(PART_ROWS as usize);
         Ok(starts.map(|start| part_of(Some((start, start.saturating_add(PART_ROWS - 1))))).collect())
@@ -136,6 +159,12 @@ impl Snapshot for Embedded {
 fn row_range(connection: &Connection, object: &str) -> Result<(i64, i64)> {
     let statement = sql::row_range(object);
     Ok(connection.query_row(&statement, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+/// The load that filled an object; 0 for data that was loaded before this was written down.
+fn filled(connection: &Connection, object: &str) -> Result<i64> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(load), 0) FROM _filled WHERE object = ?")?;
+    Ok(statement.query_row([object], |row| row.get(0))?)
 }
 
 fn load_number(position: &Position) -> Result<i64> {

@@ -42,6 +42,9 @@ pub(crate) struct Scope<'a> {
     /// The load numbers behind [`Which::Changed`]'s positions.
     pub since: i64,
     pub until: Option<i64>,
+    pub deleted: Option<i64>,
+    /// The load that filled the base table, 0 if that is not known.
+    pub filled: i64,
     /// Restricts the base table to rows from `:first` to `:last`, so that several readers can share the work.
     pub ranged: bool,
     /// Selects the deleted flag before everything else.
@@ -158,13 +161,27 @@ impl Context<'_> {
         match scope.which {
             Which::Live => Some(deleted.eq(0)),
             Which::LiveAndDeleted => None,
-            Which::Changed { deleted: false, .. } => Some(changed.and(deleted.eq(0))),
-            // What came and went since then was never seen: its end is nobody's business.
-            Which::Changed { deleted: true, .. } => {
-                let known = hidden(TableId::BASE, names::CREATED).lte(scope.since);
-                Some(changed.and(deleted.eq(0).or(known)))
+            Which::Changed { updated_since, .. } => {
+                let changed = match updated_since.and_then(|at| self.updated_since(at, scope.filled)) {
+                    Some(updated) => changed.and(updated),
+                    None => changed,
+                };
+                let live = deleted.eq(0);
+                Some(changed.and(match scope.deleted {
+                    Some(seen) => live.or(hidden(TableId::BASE, names::CREATED).lte(seen)),
+                    None => live,
+                }))
             }
         }
+    }
+
+    /// Whether a row has changed since it came with the load that filled its object, or says itself that it is recent.
+    fn updated_since(&self, at: Timestamp, filled: i64) -> Option<Expr> {
+        let object = self.catalog.object(self.query.base);
+        let updated_date = &object.field(object.find_field("UpdatedDate")?).name;
+        let updated_date = || column(TableId::BASE, updated_date);
+        let came_later = hidden(TableId::BASE, LOAD).ne(filled).or(hidden(TableId::BASE, names::CREATED).ne(filled));
+        Some(came_later.or(updated_date().is_null()).or(updated_date().gte(at.as_microsecond())))
     }
 
     fn field(&self, field: &bound::FieldRef) -> Expr {

@@ -10,7 +10,7 @@ pub(crate) const ROW: &str = "_row";
 pub(crate) const LOAD: &str = "_load";
 /// The load that deleted the row, 0 while it lives.
 pub(crate) const DELETED: &str = "_deleted";
-/// The load since which the row has lived.
+/// The load that brought the row first, whatever became of it since.
 pub(crate) const CREATED: &str = "_created";
 
 /// The alias of a query's table: `t0` is the base.

@@ -3,7 +3,7 @@
 //! The statements take their values by number: the cells of a row first, in the order of the writer's fields, then what
 //! [`Upsert`] says.
 
-use sea_query::{Alias, CaseStatement, Expr, ExprTrait, IntoIden, OnConflict, Query, SqliteQueryBuilder};
+use sea_query::{Alias, Expr, ExprTrait, IntoIden, OnConflict, Query, SqliteQueryBuilder};
 use zoql::catalog::Object;
 
 use super::names::{CREATED, DELETED, LOAD, ROW};
@@ -53,12 +53,9 @@ pub(crate) fn upsert(object: &Object, fields: &[&str], plain: bool) -> Upsert {
 fn update(fields: &[&str], updated_date: Option<&'static str>) -> OnConflict {
     let data = fields.iter().filter(|name| **name != "Id");
     let is_deleted = |side: Expr| side.ne(0);
-    let reborn = is_deleted(stored(DELETED)).and(is_deleted(given(DELETED)).not());
-    let created = CaseStatement::new().case(reborn, given(LOAD)).finally(stored(CREATED));
-
+    // CREATED stays, also when a deleted row comes back: who knew the row must hear of its next end.
     let mut conflict = OnConflict::column(Alias::new("Id"));
     conflict.update_columns(data.clone().copied().chain(updated_date).chain([LOAD, DELETED]).map(Alias::new));
-    conflict.value(Alias::new(CREATED), created);
     // A row equal to the stored one is no change, and what is gone stays gone.
     let differs = data.fold(is_deleted(stored(DELETED)).ne(is_deleted(given(DELETED))), |differs, name| {
         differs.or(stored(name).is_not(given(name)))

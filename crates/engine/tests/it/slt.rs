@@ -8,7 +8,7 @@
 //! load Account [whole]               CSV, header first
 //! delete Account                     Ids, one a line
 //! position NAME                      remembers where the data stands
-//! query [zoql] [extended] [api=68] [rows=all] [since=NAME [until=NAME] [deleted]]
+//! query [zoql] [extended] [api=68] [rows=all] [since=NAME [until=NAME] [deleted] [updated=INSTANT]]
 //! select …
 //! ----
 //! the header, the rows, or `error: …`
@@ -107,7 +107,7 @@ fn run_block(block: &str, data: &mut Data, positions: &mut HashMap<String, Posit
 
 fn query(data: &Data, positions: &HashMap<String, Position>, options: &[&str], text: &str) -> String {
     let mut question = Question::new(text, &data.zone);
-    let (mut rows, mut since, mut until, mut deleted) = (Rows::LIVE, None, None, false);
+    let (mut rows, mut since, mut until, mut deleted, mut updated) = (Rows::LIVE, None, None, false, None);
     for option in options {
         match option.split_once('=').unwrap_or((option, "")) {
             ("zoql", _) => question.options.language = Language::Zoql,
@@ -117,11 +117,15 @@ fn query(data: &Data, positions: &HashMap<String, Position>, options: &[&str], t
             ("since", name) => since = Some(&positions[name]),
             ("until", name) => until = Some(&positions[name]),
             ("deleted", _) => deleted = true,
+            ("updated", at) => updated = Some(instant(at)),
             _ => panic!("no such option: {option}"),
         }
     }
     if let Some(since) = since {
         rows = changed(since, until, deleted);
+        if let Which::Changed { updated_since, .. } = &mut rows.which {
+            *updated_since = updated;
+        }
     }
     let snapshot = data.source.begin().expect("a snapshot");
     answer(&*snapshot, &question, &rows).map_or_else(|fault| fault, |lines| lines.join("\n"))

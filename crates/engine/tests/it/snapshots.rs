@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use engine::{Rows, Snapshot, Source, Which, error::Kind};
+use engine::{Position, Rows, Snapshot, Source, Which, error::Kind};
 use export::{Cell, CellSink, Stopped};
 use zoql::Catalog;
 
@@ -102,6 +102,9 @@ fn an_instant_finds_its_place_in_the_history() {
     ] {
         assert_eq!(snapshot.position_before(instant(at)).expect("found").0, position, "{at}");
     }
+    let later = |one: &str, other: &str| snapshot.later(Position(one.to_owned()), Position(other.to_owned()));
+    assert_eq!(later("9", "10").expect("an answer").0, "10");
+    assert_eq!(later("10", "9").expect("an answer").0, "10");
 }
 
 #[test]
@@ -123,7 +126,12 @@ fn deleted_rows_are_forgotten_in_time_and_open_snapshots_keep_them() {
     let before = data.source.begin().expect("a snapshot");
     assert_eq!(data.source.purge_deleted(instant("2026-03-01T00:00:00Z")).expect("purged"), 0);
     assert_eq!(data.source.purge_deleted(instant("2026-03-01T12:00:00Z")).expect("purged"), 1);
-    assert_eq!((count(&*before), count(&*data.source.begin().expect("a snapshot"))), (50, 49));
+    let after = data.source.begin().expect("a snapshot");
+    assert_eq!((count(&*before), count(&*after)), (50, 49));
+    let knows = |snapshot: &dyn Snapshot, load: &str| {
+        snapshot.knows_deletions_since(&Position(load.to_owned())).expect("an answer")
+    };
+    assert_eq!((knows(&*before, "1"), knows(&*after, "1"), knows(&*after, "2")), (true, false, true));
     data.source.tidy().expect("tidied while a snapshot is open");
 }
 

@@ -136,7 +136,8 @@ impl CellSink for Lines {
 }
 
 pub fn changed(since: &Position, until: Option<&Position>, deleted: bool) -> Rows {
-    let which = Which::Changed { since: since.clone(), until: until.cloned(), deleted };
+    let seen = deleted.then(|| since.clone());
+    let which = Which::Changed { since: since.clone(), until: until.cloned(), deleted: seen, updated_since: None };
     Rows { which, flag: deleted.then_some(Flag::Boolean) }
 }
 

@@ -1,4 +1,4 @@
-//! Datetimes: integer arithmetic, the zone asked once per change of its offset.
+//! Datetimes: integer arithmetic, the date made once a day, the zone asked once per change of its offset.
 
 use jiff::tz::TimeZone;
 
@@ -7,52 +7,102 @@ use crate::cell::Timestamp;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
+const MICROS: i64 = 1_000_000;
+
 pub(super) struct DatetimeWriter {
     zone: Offsets,
     /// Present if midnights there are written as dates.
     los_angeles: Option<Offsets>,
-    /// The day written last, and its date: rows that follow each other are often of one day.
-    day: i64,
-    date: CivilDate,
+    day: Day,
 }
+
+/// The local day written last: rows that follow each other are often of one.
+struct Day {
+    /// `from <= t < until`, in microseconds since 1970: the day, or what of it has the same offset.
+    from: i64,
+    until: i64,
+    /// When its clock shows midnight or, where the offset changes on that day, would have shown it.
+    midnight: i64,
+    /// A datetime of that day, filled up.
+    text: [u8; TEXT],
+    len: usize,
+    /// Where the time is in it.
+    time: usize,
+}
+
+/// Longer than any datetime, and copied in a few instructions.
+const TEXT: usize = 32;
 
 impl DatetimeWriter {
     pub(super) fn new(style: &DatetimeStyle) -> DatetimeWriter {
         DatetimeWriter {
             zone: Offsets::new(style.zone.clone(), style.colon_in_offset),
             los_angeles: style.date_at_midnight_los_angeles.then(|| Offsets::new(los_angeles(), false)),
-            day: 0,
-            date: CivilDate::from_day(0),
+            // Holds for no time at all.
+            day: Day { from: 0, until: 0, midnight: 0, text: [0; TEXT], len: 0, time: 0 },
         }
     }
 
     #[inline]
     pub(super) fn write(&mut self, at: Timestamp, out: &mut Vec<u8>) {
-        let utc = at.0.div_euclid(1_000_000);
-        if let Some(los_angeles) = &mut self.los_angeles {
-            let local = utc + los_angeles.at(utc).seconds;
-            if local.rem_euclid(SECONDS_PER_DAY) == 0 {
-                return self.write_date(local / SECONDS_PER_DAY, out);
-            }
+        if self.los_angeles.is_some() && self.write_midnight(at, out) {
+            return;
         }
-        let offset = self.zone.at(utc);
-        let local = utc + offset.seconds;
-        let (second, suffix) = (local.rem_euclid(SECONDS_PER_DAY) as usize, offset.text);
-        self.write_date(local.div_euclid(SECONDS_PER_DAY), out);
-
-        let [h, i] = two_digits(second / 3600);
-        let [m, n] = two_digits(second / 60 % 60);
-        let [s, t] = two_digits(second % 60);
-        out.extend_from_slice(&[b'T', h, i, b':', m, n, b':', s, t]);
-        out.extend_from_slice(suffix.as_bytes());
+        if at.0 < self.day.from || at.0 >= self.day.until {
+            self.day = self.look_up(at);
+        }
+        self.day.write(at, out);
     }
 
-    fn write_date(&mut self, day: i64, out: &mut Vec<u8>) {
-        if day != self.day {
-            self.day = day;
-            self.date = CivilDate::from_day(day);
+    /// Writes the date if it is midnight in Los Angeles.
+    fn write_midnight(&mut self, at: Timestamp, out: &mut Vec<u8>) -> bool {
+        let utc = at.0.div_euclid(MICROS);
+        let Some(los_angeles) = &mut self.los_angeles else { return false };
+        let local = utc + los_angeles.at(utc).seconds;
+        let is_midnight = local.rem_euclid(SECONDS_PER_DAY) == 0;
+        if is_midnight {
+            out.extend_from_slice(CivilDate::from_day(local / SECONDS_PER_DAY).as_bytes());
         }
-        out.extend_from_slice(self.date.as_bytes());
+        is_midnight
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, at: Timestamp) -> Day {
+        let utc = at.0.div_euclid(MICROS);
+        let offset = self.zone.at(utc);
+        let day = (utc + offset.seconds).div_euclid(SECONDS_PER_DAY);
+        let midnight = day * SECONDS_PER_DAY - offset.seconds;
+
+        let date = CivilDate::from_day(day);
+        let (date, suffix) = (date.as_bytes(), offset.text.as_bytes());
+        let time = date.len() + 1;
+        let len = time + 8 + suffix.len();
+        let mut text = [0; TEXT];
+        text[..date.len()].copy_from_slice(date);
+        text[date.len()] = b'T';
+        text[time + 8..len].copy_from_slice(suffix);
+
+        // Saturating: at the ends of what microseconds reach a day is cut off.
+        let from = midnight.max(self.zone.from).saturating_mul(MICROS);
+        let until = (midnight + SECONDS_PER_DAY).min(self.zone.until).saturating_mul(MICROS);
+        // Wraps, as the difference to it does.
+        Day { from, until, midnight: midnight.wrapping_mul(MICROS), text, len, time }
+    }
+}
+
+impl Day {
+    /// Takes an instant of the day.
+    #[inline]
+    fn write(&self, at: Timestamp, out: &mut Vec<u8>) {
+        let second = (at.0.wrapping_sub(self.midnight) as u64 / MICROS as u64) as usize;
+        let [h, i] = two_digits(second / 3600 % 100);
+        let [m, n] = two_digits(second / 60 % 60);
+        let [s, t] = two_digits(second % 60);
+        let mut text = self.text;
+        text[self.time..self.time + 8].copy_from_slice(&[h, i, b':', m, n, b':', s, t]);
+        // All of it, since that is no call, and what is too much is taken away.
+        out.extend_from_slice(&text);
+        out.truncate(out.len() - (TEXT - self.len));
     }
 }
 

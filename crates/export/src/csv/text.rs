@@ -27,33 +27,30 @@ impl Texts {
     pub(super) fn write(&mut self, text: &str, out: &mut Vec<u8>) {
         let text = text.as_bytes();
         if is_plain(text) && !(self.guard && may_be_formula(text)) {
-            out.extend_from_slice(text);
+            append(text, out);
         } else {
-            self.write_slowly(text, self.guard, out);
+            self.write_any(text, self.guard, out);
         }
     }
 
     /// For header lines and null replacements, which are not data.
     pub(super) fn write_unguarded(&mut self, text: &str, out: &mut Vec<u8>) {
-        self.write_slowly(text.as_bytes(), false, out);
+        self.write_any(text.as_bytes(), false, out);
     }
 
     #[inline(never)]
-    fn write_slowly(&mut self, text: &[u8], guard: bool, out: &mut Vec<u8>) {
-        let text = match guard || text.iter().any(|byte| is_dropped(*byte)) {
-            true => self.clean(text, guard),
-            false => text,
-        };
-        if text.is_empty() {
-            out.extend_from_slice(self.empty);
-        } else if needs_quotes(text) {
-            quote(text, out);
+    fn write_any(&mut self, text: &[u8], guard: bool, out: &mut Vec<u8>) {
+        let specials = Specials::of(text);
+        if guard || specials.controls {
+            self.clean(text, guard);
+            write_clean(&self.clean, Specials::of(&self.clean), self.empty, out);
         } else {
-            out.extend_from_slice(text);
+            write_clean(text, specials, self.empty, out);
         }
     }
 
-    fn clean(&mut self, text: &[u8], guard: bool) -> &[u8] {
+    /// Puts together what is left of the text.
+    fn clean(&mut self, text: &[u8], guard: bool) {
         self.clean.clear();
         for byte in text.iter().copied().filter(|byte| !is_dropped(*byte)) {
             if guard && opens_formula(self.clean.last().copied(), byte) {
@@ -61,66 +58,131 @@ impl Texts {
             }
             self.clean.push(byte);
         }
-        &self.clean
     }
 }
 
-/// Whether a text is written as it is, unless formulas are guarded against. Errs on the side of no.
+/// Writes a text without characters that are dropped.
 #[inline]
-fn is_plain(text: &[u8]) -> bool {
-    let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
-    *first != b' ' && *last != b' ' && !has_special(text)
-}
-
-/// Whether a comma, a quote or a byte below 0x20 is in the text.
-///
-/// Whole words of eight bytes; the last one overlaps the one before, so that no byte is looked at alone in a text of
-/// eight or more.
-#[inline]
-fn has_special(text: &[u8]) -> bool {
-    if let Some(last) = text.last_chunk::<8>() {
-        let (words, _) = text.as_chunks::<8>();
-        let found = words.iter().fold(0, |found, word| found | special_bytes(u64::from_le_bytes(*word)));
-        (found | special_bytes(u64::from_le_bytes(*last))) != 0
-    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        let word = u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
-        special_bytes(word) != 0
+fn write_clean(text: &[u8], specials: Specials, empty: &[u8], out: &mut Vec<u8>) {
+    let (Some(first), Some(last)) = (text.first(), text.last()) else { return out.extend_from_slice(empty) };
+    let line_ends = || text.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+    if specials.quotes {
+        quote(text, out);
+    } else if specials.commas || *first == b' ' || *last == b' ' || (specials.controls && line_ends()) {
+        out.push(b'"');
+        append(text, out);
+        out.push(b'"');
     } else {
-        text.iter().any(|byte| *byte < b' ' || matches!(byte, b',' | b'"'))
+        append(text, out);
     }
-}
-
-/// Not zero if a byte of the word is special. The bit tricks may mark a byte above a special one as well, never
-/// without one.
-#[inline]
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let equals = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, b' ') | equals(b'"') | equals(b',')) & HIGH
 }
 
 fn is_dropped(byte: u8) -> bool {
     byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')
 }
 
-fn needs_quotes(text: &[u8]) -> bool {
-    text.first() == Some(&b' ')
-        || text.last() == Some(&b' ')
-        || text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
-}
-
+/// Takes a text with quotes in it.
 fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'"', rest) {
-        out.extend_from_slice(&rest[..=at]);
-        out.push(b'"');
-        rest = &rest[at + 1..];
+    for byte in text {
+        if *byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(*byte);
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Whether a text is written as it is, unless formulas are guarded against. Errs on the side of no: what has a byte up
+/// to the comma, and spaces are among them, is looked at again. Ids, numbers and single words have none.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    let mut found = 0;
+    each_word(text, |word| found |= below(word, b',' + 1));
+    !text.is_empty() && !is_marked(found)
+}
+
+/// What is in a text.
+#[derive(Clone, Copy)]
+struct Specials {
+    /// Bytes below 0x20.
+    controls: bool,
+    commas: bool,
+    quotes: bool,
+}
+
+impl Specials {
+    #[inline]
+    fn of(text: &[u8]) -> Specials {
+        let (mut controls, mut commas, mut quotes) = (0, 0, 0);
+        each_word(text, |word| {
+            controls |= below(word, b' ');
+            commas |= equals(word, b',');
+            quotes |= equals(word, b'"');
+        });
+        Specials { controls: is_marked(controls), commas: is_marked(commas), quotes: is_marked(quotes) }
+    }
+}
+
+/// Shows the words of eight bytes that cover the text.
+///
+/// The last word overlaps the one before, so that no byte is looked at alone.
+#[inline(always)]
+fn each_word(text: &[u8], mut see: impl FnMut(u64)) {
+    if let Some(last) = text.last_chunk::<8>() {
+        let (words, _) = text.as_chunks::<8>();
+        words.iter().for_each(|word| see(u64::from_le_bytes(*word)));
+        see(u64::from_le_bytes(*last));
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        see(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)));
+    } else if let (Some(first), Some(last)) = (text.first(), text.last()) {
+        // Three bytes at most. The rest is filled with one that nobody looks for.
+        let middle = text[text.len() / 2];
+        see(u64::from_le_bytes([*first, middle, *last, b'a', b'a', b'a', b'a', b'a']));
+    }
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Marks, in its highest bit, each byte of the word that is below the limit, which is at most 0x80; and maybe bytes
+/// above one that is, never without one.
+#[inline(always)]
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(ONES * u64::from(limit)) & !word
+}
+
+/// Marks the bytes that are this one, as [`below`] does.
+#[inline(always)]
+fn equals(word: u64, byte: u8) -> u64 {
+    below(word ^ (ONES * u64::from(byte)), 1)
+}
+
+/// Whether a byte of some words was marked.
+#[inline(always)]
+fn is_marked(found: u64) -> bool {
+    found & (ONES * 0x80) != 0
+}
+
+/// Appends a text. Up to 32 bytes it is two copies of a known length, which may overlap: that is less than a call.
+#[inline(always)]
+pub(super) fn append(text: &[u8], out: &mut Vec<u8>) {
+    match text.len() {
+        16..=32 => append_twice::<16>(text, out),
+        8..16 => append_twice::<8>(text, out),
+        4..8 => append_twice::<4>(text, out),
+        2..4 => append_twice::<2>(text, out),
+        _ => out.extend_from_slice(text),
+    }
+}
+
+/// Takes N to 2 N bytes.
+#[inline(always)]
+fn append_twice<const N: usize>(text: &[u8], out: &mut Vec<u8>) {
+    if let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) {
+        out.extend_from_slice(first);
+        out.truncate(out.len() - (2 * N - text.len()));
+        out.extend_from_slice(last);
+    }
 }
 
 /// Whether an apostrophe belongs between two bytes of a text (`None` is its start): before a leading `= + - @ ;`, and

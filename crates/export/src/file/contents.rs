@@ -101,6 +101,7 @@ pub(super) struct Contents<'b, 'a> {
     blocks: &'b mut Blocks<'a>,
     header: &'b Header,
     frame: Frame,
+    spec: &'b FileSpec,
     limits: &'b Limits,
     progress: &'b Progress,
     stage: Stage,
@@ -130,13 +131,14 @@ impl<'b, 'a> Contents<'b, 'a> {
         blocks: &'b mut Blocks<'a>,
         header: &'b Header,
         frame: Frame,
+        spec: &'b FileSpec,
         limits: &'b Limits,
         progress: &'b Progress,
     ) -> Contents<'b, 'a> {
         let csv = header.csv;
         let deflated = header.bytes.len() as u64;
         let (stage, rows, length) = (Stage::Opening, 0, 0);
-        Contents { blocks, header, frame, limits, progress, stage, rows, length, deflated, csv }
+        Contents { blocks, header, frame, spec, limits, progress, stage, rows, length, deflated, csv }
     }
 
     pub(super) fn rows(&self) -> u64 {
@@ -189,7 +191,7 @@ impl<'b, 'a> Contents<'b, 'a> {
     fn room(&self, block: &Block) -> Room {
         let rows = self.limits.rows.map_or(u64::MAX, |limit| limit.get() - self.rows);
         let bytes = self.limits.bytes.map_or(u64::MAX, |limit| limit.get());
-        let length = self.length + block.len() + self.frame.max_closing();
+        let length = self.spec.max_stored(self.length + block.len() + self.frame.max_closing());
         match () {
             () if rows == 0 => Room::Nothing,
             () if block.rows > rows => Room::Rows(rows),

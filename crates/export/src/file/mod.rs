@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! worker: part -> Encoder -> deflate -> block --+
-//! worker: part -> Encoder -> deflate -> block --+--> Window (in order, bounded) --> Contents (framing) --> Output
+//! worker: part -> Encoder -> deflate -> block --+--> Window --> Contents --> encrypt --> Output
+//!                                                    in order   framed                   digested, stored
 //! ```
 
 mod block;
 mod contents;
+mod encrypted;
 mod output;
 mod window;
 mod work;
@@ -19,6 +21,7 @@ use crate::cell::CellSink;
 use crate::compress::{Compressor, Format, Frame, Level};
 use crate::csv::{Column, Style};
 use crate::destination::{Destination, Refused};
+use crate::encrypt::Recipient;
 use block::Pool;
 use contents::{Blocks, Contents, Header};
 use output::Output;
@@ -32,6 +35,8 @@ pub struct FileSpec {
     pub format: Format,
     /// Of no effect on plain CSV.
     pub level: Level,
+    /// Makes the file an OpenPGP message to this key. The plain text is in memory only.
+    pub encrypt_to: Option<Recipient>,
     /// How many parts are read, encoded and deflated at a time. One more thread, the caller's, digests and stores.
     pub threads: NonZeroUsize,
 }
@@ -40,12 +45,17 @@ impl FileSpec {
     fn compressor(&self) -> Option<Compressor> {
         (self.format != Format::Csv).then(|| Compressor::new(self.level))
     }
+
+    /// What so many bytes are at most when they are stored.
+    fn max_stored(&self, length: u64) -> u64 {
+        self.encrypt_to.as_ref().map_or(length, |recipient| recipient.max_encrypted(length))
+    }
 }
 
 /// When a file is full and the rows go on in another one. `None`: never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Every file but the last has exactly so many.
+    /// Every file but the last has exactly so many, unless it has to end earlier for its bytes.
     pub rows: Option<NonZeroU64>,
     /// Of the file as it is stored, deflated and encrypted. A file stays below by less than two blocks of deflated
     /// rows, and is larger only if it has a single row. Where files are cut depends on the parts, not on threads.
@@ -56,7 +66,7 @@ pub struct Limits {
 /// written with it.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Rows that are encoded, in order and digested, the header line not among them.
+    /// Rows that are encoded, in order and on their way into the store, the header line not among them.
     pub rows: AtomicU64,
     /// The bytes of these rows and of the header line, as stored.
     pub bytes: AtomicU64,
@@ -173,8 +183,8 @@ where
         loop {
             let destination = destination(earlier.len());
             let frame = Frame::new(spec.format, destination.entry_name());
-            let contents = Contents::new(&mut blocks, &header, frame, limits, progress);
-            let full = Full::write(contents, Output::begin(&destination, progress), stopped)?;
+            let contents = Contents::new(&mut blocks, &header, frame, spec, limits, progress);
+            let full = Full::write(contents, Output::begin(&destination, progress), spec, stopped)?;
             let are_left = blocks.are_left()?;
             if let Some(thread) = finishing.take() {
                 files.push(join(thread)?);
@@ -211,10 +221,16 @@ impl<'a> Full<'a> {
     fn write(
         mut contents: Contents<'_, '_>,
         mut output: Output<'a>,
+        spec: &FileSpec,
         stopped: impl Fn() -> bool,
     ) -> Result<Full<'a>, Refused> {
-        while let Some(bytes) = contents.next()? {
-            output.write(bytes, &stopped)?;
+        match &spec.encrypt_to {
+            Some(recipient) => encrypted::write(recipient, &mut contents, &mut output, stopped)?,
+            None => {
+                while let Some(bytes) = contents.next()? {
+                    output.write(bytes, &stopped)?;
+                }
+            }
         }
         Ok(Full { output, rows: contents.rows() })
     }

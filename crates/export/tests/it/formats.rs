@@ -1,11 +1,13 @@
 //! Gzip and zip: one member, one entry, the same CSV whatever the parts, the threads and the level.
 
+use std::sync::Arc;
+
 use export::compress::{Format, Level};
 use export::destination::Destination;
-use export::file::{self, FileSpec, Progress};
+use export::file::{self, Error, FileSpec, Progress};
 use proptest::prelude::*;
 
-use crate::support::{FORMATS, Place, Rows, expected, part, parts, row, spec, unpacked};
+use crate::support::{Broken, FORMATS, Place, Rows, expected, kibibyte, part, parts, row, spec, unpacked};
 
 fn with(format: Format, level: u8, spec: FileSpec) -> FileSpec {
     FileSpec { format, level: Level::new(level).unwrap(), ..spec }
@@ -77,6 +79,36 @@ fn neither_threads_nor_time_change_a_byte() {
             place.read().unwrap()
         });
         assert!(stored[0] == stored[1] && stored[0] == stored[2], "{format:?}");
+    }
+}
+
+/// One part, so that all threads but one have nothing to read and help.
+#[test]
+fn helpers_stop_with_the_reader() {
+    for (fails, format) in [(true, Format::Gzip), (false, Format::Gzip), (false, Format::Zip)] {
+        let place = Place::memory();
+        let progress = Arc::new(Progress::default());
+        let reader = part({
+            let progress = progress.clone();
+            move |sink| {
+                let text = kibibyte();
+                for n in 0.. {
+                    row(sink, &text)?;
+                    match n {
+                        5000 if fails => return Err(Broken::Because("table gone")),
+                        5000 => progress.cancel(),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+        });
+        let error = place.write(&with(format, 2, spec(1, 4)), &progress, [reader]).unwrap_err();
+        match fails {
+            true => assert!(matches!(error, Error::Source(Broken::Because("table gone"))), "{error:?}"),
+            false => assert!(matches!(error, Error::Cancelled), "{error:?}"),
+        }
+        assert_eq!(place.read(), None);
     }
 }
 

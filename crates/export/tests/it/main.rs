@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers are tests too, clippy knows it of test functions only")]
 
 mod cancel;
+mod encryption;
 mod files;
 mod formats;
 mod readers;

@@ -32,6 +32,7 @@ pub fn spec(columns_: usize, threads: usize) -> FileSpec {
         style: Style::default(),
         format: Format::Csv,
         level: Level::default(),
+        encrypt_to: None,
         threads: NonZeroUsize::new(threads).unwrap(),
     }
 }

@@ -1,4 +1,4 @@
-//! Clients, tokens, refusals.
+//! Clients, tokens, recipients, refusals.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
@@ -36,6 +36,21 @@ pub fn revoke_client(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<b
         named_params! { ":now": At(now), ":id": id },
     )?;
     Ok(revoked > 0)
+}
+
+pub fn recipient(tx: &Transaction<'_>, tenant: &str) -> Result<Option<Vec<u8>>> {
+    Ok(tx.query_row("SELECT key FROM recipients WHERE tenant = ?", [tenant], |row| row.get(0)).optional()?)
+}
+
+pub fn set_recipient(tx: &Transaction<'_>, tenant: &str, key: Option<&[u8]>, now: Timestamp) -> Result<()> {
+    tx.execute("DELETE FROM recipients WHERE tenant = ?", [tenant])?;
+    if let Some(key) = key {
+        tx.execute(
+            "INSERT INTO recipients (tenant, key, added_at) VALUES (:tenant, :key, :now)",
+            named_params! { ":tenant": tenant, ":key": key, ":now": At(now) },
+        )?;
+    }
+    Ok(())
 }
 
 pub fn add_token(tx: &Transaction<'_>, token: &Token) -> Result<()> {

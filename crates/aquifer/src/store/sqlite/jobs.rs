@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
 
 use super::{
-    Error, Lease, LeaseToken, PublishedFile, Result,
+    Error, Lease, LeaseToken, PublishedFile, Result, sessions,
     value::{At, Json, Text},
 };
-use crate::job::{Batch, Event, Fault, FaultKind, FileId, Job, JobId, SessionKey, SnapshotMark, Spec};
+use crate::job::{Batch, Event, Fault, FaultKind, FileId, Job, JobId, SessionKey, SnapshotMark, Spec, State};
 
 pub fn insert(tx: &Transaction<'_>, job: &Job, most: u32) -> Result<()> {
     let session = job.spec.session();
@@ -47,7 +47,8 @@ pub fn find(tx: &Transaction<'_>, id: JobId) -> Result<Option<Job>> {
                       fault
                  FROM jobs WHERE id = ?";
     let Some(mut job) = tx.prepare_cached(sql)?.query_row([Text(id)], job_of).optional()? else { return Ok(None) };
-    let sql = "SELECT id, state, message, started_at, ended_at, output FROM batches WHERE job = ? ORDER BY ordinal";
+    let sql = "SELECT id, state, message, started_at, ended_at, scope, output FROM batches
+                WHERE job = ? ORDER BY ordinal";
     let mut batches = tx.prepare_cached(sql)?;
     job.batches = batches.query_map([Text(id)], batch_of)?.collect::<Result<_, _>>()?;
     Ok(Some(job))
@@ -79,6 +80,11 @@ pub fn take(
                 "SELECT id FROM jobs
                   WHERE state IN ('submitted', 'executing') AND (state = 'submitted' OR lease_until <= :now)
                         AND id NOT IN (SELECT value FROM json_each(:at_work))
+                        AND NOT EXISTS (
+                            SELECT * FROM jobs older
+                             WHERE older.state IN ('submitted', 'executing') AND older.seq < jobs.seq
+                                   AND (older.tenant, older.partner, older.project)
+                                       = (jobs.tenant, jobs.partner, jobs.project))
                   ORDER BY seq LIMIT 1",
                 named_params! { ":now": At(now), ":at_work": Json(at_work) },
                 |row| row.get(0),
@@ -122,7 +128,7 @@ pub fn drop_leases(tx: &Transaction<'_>) -> Result<()> {
 }
 
 pub fn file(tx: &Transaction<'_>, tenant: &str, id: FileId) -> Result<Option<PublishedFile>> {
-    let sql = "SELECT f.id, f.job, f.path, f.bytes, f.sha256, f.published_at, f.purged_at, j.spec
+    let sql = "SELECT f.id, f.job, f.path, f.bytes, f.sha256, f.published_at, f.downloaded_at, f.purged_at, j.spec
                  FROM files f JOIN jobs j ON j.id = f.job WHERE f.id = :id AND j.tenant = :tenant";
     let mut statement = tx.prepare_cached(sql)?;
     let file = statement.query_row(named_params! { ":id": Text(id), ":tenant": tenant }, |row| {
@@ -134,11 +140,19 @@ pub fn file(tx: &Transaction<'_>, tenant: &str, id: FileId) -> Result<Option<Pub
             bytes: row.get::<_, i64>("bytes")?.unsigned_abs(),
             sha256: row.get("sha256")?,
             format: spec.format,
+            encryption: spec.encryption,
             published_at: row.get::<_, At>("published_at")?.0,
+            downloaded_at: instant(row, "downloaded_at")?,
             purged_at: instant(row, "purged_at")?,
         })
     });
     Ok(file.optional()?)
+}
+
+pub fn downloaded(tx: &Transaction<'_>, id: FileId, now: Timestamp) -> Result<()> {
+    let sql = "UPDATE files SET downloaded_at = :now WHERE id = :id AND downloaded_at IS NULL";
+    tx.execute(sql, named_params! { ":now": At(now), ":id": Text(id) })?;
+    Ok(())
 }
 
 /// The lease must be this one. Not that it has not run out: as long as nobody else took the job, its runner may go on.
@@ -160,7 +174,8 @@ fn set_lease(tx: &Transaction<'_>, id: JobId, lease: Option<&Lease>) -> Result<(
     Ok(())
 }
 
-/// Writes what has changed. A job that has left `executing` has no lease; one that has ended publishes its files.
+/// Writes what has changed. A job that has left `executing` has no lease; one that has ended publishes its files, and one
+/// that has completed moves its session.
 fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> {
     tx.execute(
         "UPDATE jobs SET state = :state, attempt = :attempt, snapshot_at = :snapshot_at,
@@ -181,8 +196,11 @@ fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> {
             save_batch(tx, job.id, ordinal, new)?;
         }
     }
-    if job.state != crate::job::State::Executing {
+    if job.state != State::Executing {
         set_lease(tx, job.id, None)?;
+    }
+    if let (Some(at), Some(session)) = (job.ended_at, job.spec.session()) {
+        sessions::ended(tx, job, &session, at)?;
     }
     if let Some(published_at) = job.ended_at {
         for (_, file) in job.published() {
@@ -204,8 +222,8 @@ fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> {
 }
 
 fn save_batch(tx: &Transaction<'_>, job: JobId, ordinal: usize, batch: &Batch) -> Result<()> {
-    let sql = "INSERT OR REPLACE INTO batches (job, ordinal, id, state, message, started_at, ended_at, output)
-               VALUES (:job, :ordinal, :id, :state, :message, :started_at, :ended_at, :output)";
+    let sql = "INSERT OR REPLACE INTO batches (job, ordinal, id, state, message, started_at, ended_at, scope, output)
+               VALUES (:job, :ordinal, :id, :state, :message, :started_at, :ended_at, :scope, :output)";
     tx.prepare_cached(sql)?.execute(named_params! {
         ":job": Text(job),
         ":ordinal": ordinal.cast_signed(),
@@ -214,6 +232,7 @@ fn save_batch(tx: &Transaction<'_>, job: JobId, ordinal: usize, batch: &Batch) -
         ":message": batch.message,
         ":started_at": batch.started_at.map(At),
         ":ended_at": batch.ended_at.map(At),
+        ":scope": batch.scope.as_ref().map(Json),
         ":output": batch.output.as_ref().map(Json),
     })?;
     Ok(())
@@ -244,6 +263,7 @@ fn batch_of(row: &Row<'_>) -> rusqlite::Result<Batch> {
         message: row.get("message")?,
         started_at: instant(row, "started_at")?,
         ended_at: instant(row, "ended_at")?,
+        scope: row.get::<_, Option<Json<_>>>("scope")?.map(|scope| scope.0),
         output: row.get::<_, Option<Json<_>>>("output")?.map(|output| output.0),
     })
 }

@@ -5,7 +5,9 @@
 
 mod access;
 mod jobs;
+mod keys;
 mod retention;
+mod sessions;
 mod value;
 
 use std::{
@@ -18,11 +20,19 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{Client, Error, Kept, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention, Store, Token};
-use crate::job::{Event, FileId, Job, JobId, SessionKey};
+use super::{
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention,
+    Store, Token,
+};
+use crate::job::{Event, FileId, Increment, Job, JobId, Session, SessionKey};
 
 /// Layouts in the order they came; `PRAGMA user_version` says how many a file has.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_jobs.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001_jobs.sql"),
+    include_str!("../../../migrations/sqlite/0002_sessions.sql"),
+    include_str!("../../../migrations/sqlite/0003_keys.sql"),
+    include_str!("../../../migrations/sqlite/0004_recipients.sql"),
+];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
 const BUSY: Duration = Duration::from_secs(30);
@@ -120,6 +130,21 @@ impl Store for Sqlite {
         self.read(move |tx| jobs::last_completed(tx, &tenant, &session)).await
     }
 
+    async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session> {
+        let (tenant, session) = (tenant.to_owned(), session.clone());
+        self.read(move |tx| sessions::find(tx, &tenant, &session)).await
+    }
+
+    async fn increments(&self, tenant: &str, session: &SessionKey) -> Result<Vec<Increment>> {
+        let (tenant, session) = (tenant.to_owned(), session.clone());
+        self.read(move |tx| sessions::increments(tx, &tenant, &session)).await
+    }
+
+    async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool> {
+        let (tenant, session) = (tenant.to_owned(), session.clone());
+        self.write(move |tx| sessions::acknowledge(tx, &tenant, &session, increment, now)).await
+    }
+
     async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32, at_work: &[JobId]) -> Result<Option<Job>> {
         let (lease, at_work) = (lease.clone(), at_work.to_vec());
         self.write(move |tx| jobs::take(tx, &lease, now, max_attempts, &at_work)).await
@@ -142,6 +167,10 @@ impl Store for Sqlite {
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>> {
         let tenant = tenant.to_owned();
         self.read(move |tx| jobs::file(tx, &tenant, id)).await
+    }
+
+    async fn downloaded(&self, id: FileId, now: Timestamp) -> Result<()> {
+        self.write(move |tx| jobs::downloaded(tx, id, now)).await
     }
 
     async fn kept(&self, job: JobId) -> Result<Kept> {
@@ -171,6 +200,16 @@ impl Store for Sqlite {
         self.write(move |tx| access::revoke_client(tx, &id, now)).await
     }
 
+    async fn recipient(&self, tenant: &str) -> Result<Option<Vec<u8>>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| access::recipient(tx, &tenant)).await
+    }
+
+    async fn set_recipient(&self, tenant: &str, key: Option<&[u8]>, now: Timestamp) -> Result<()> {
+        let (tenant, key) = (tenant.to_owned(), key.map(<[u8]>::to_vec));
+        self.write(move |tx| access::set_recipient(tx, &tenant, key.as_deref(), now)).await
+    }
+
     async fn add_token(&self, token: &Token) -> Result<()> {
         let token = token.clone();
         self.write(move |tx| access::add_token(tx, &token)).await
@@ -179,6 +218,20 @@ impl Store for Sqlite {
     async fn client_of_token(&self, key: &str, now: Timestamp) -> Result<Option<Client>> {
         let key = key.to_owned();
         self.read(move |tx| access::client_of_token(tx, &key, now)).await
+    }
+
+    async fn claim_key(&self, request: &KeyedRequest, now: Timestamp) -> Result<Claim> {
+        let request = request.clone();
+        self.write(move |tx| keys::claim(tx, &request, now)).await
+    }
+
+    async fn answer_key(&self, request: &KeyedRequest, answer: &KeptAnswer) -> Result<()> {
+        let (request, answer) = (request.clone(), answer.clone());
+        self.write(move |tx| keys::answer(tx, &request, &answer)).await
+    }
+
+    async fn drop_unanswered_keys(&self) -> Result<()> {
+        self.write(keys::drop_unanswered).await
     }
 
     async fn add_refusal(&self, refusal: &Refusal) -> Result<()> {

@@ -16,6 +16,7 @@ pub fn expire(tx: &Transaction<'_>, now: Timestamp, retention: Retention) -> Res
         named_params! { ":now": At(now), ":before": At(now - retention.files) },
     )?;
     tx.execute("DELETE FROM jobs WHERE ended_at <= ?", [At(now - retention.jobs)])?;
+    tx.execute("DELETE FROM sessions WHERE last_at <= ?", [At(now - retention.sessions)])?;
     tx.execute("DELETE FROM refusals WHERE at <= ?", [At(now - retention.refusals)])?;
     tx.execute("DELETE FROM tokens WHERE expires_at <= ?", [At(now)])?;
     Ok(())

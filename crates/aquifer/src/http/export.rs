@@ -1,0 +1,66 @@
+//! `/v1/object/export`: one query, one file. An export is a stateless job of one query and nothing else: its id works on
+//! the job routes too, and the limits and retention of jobs are its own.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::{Body, to_bytes},
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+
+use super::{jobs, respond};
+use crate::{
+    app::App,
+    aqua::{Error, export},
+    job::{Event, Job},
+    store::{self, Client},
+};
+
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Error> {
+    let limit = app.config.server.body_bytes;
+    let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
+    let utc = headers.get("datetimeutc").is_some_and(|utc| utc.as_bytes().eq_ignore_ascii_case(b"true"));
+    let request = export::read(&body, utc)?;
+    let job = jobs::accept(&app, &client, request).await.map_err(export::refused)?;
+    tracing::info!(job = %job.id, client = client.name, "export submitted");
+    app.runner.wake();
+    Ok(respond::json(StatusCode::OK, &export::created(&job)))
+}
+
+pub async fn status(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    Path(id): Path<String>,
+) -> Result<Response, Error> {
+    let job = find(&app, &client, &id).await?;
+    Ok(respond::json(StatusCode::OK, &export::status(&job, &app.config.tenant.zone())))
+}
+
+/// Cancels an export that has not ended. One that has stays until its time is over, as any job does, and says so no
+/// more than the original: the answer is the same.
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    Path(id): Path<String>,
+) -> Result<Response, Error> {
+    let job = find(&app, &client, &id).await?;
+    match app.store.apply(job.id, None, Event::Cancelled { at: app.clock.now() }).await {
+        Ok(_) => app.runner.cancel(job.id),
+        Err(store::Error::Illegal(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(respond::json(StatusCode::OK, &export::deleted(&job)))
+}
+
+async fn find(app: &App, client: &Client, id: &str) -> Result<Job, Error> {
+    let id = id.parse().map_err(|_| Error::NoSuchExport)?;
+    app.store.job(&client.tenant, id).await?.filter(export::is_export).ok_or(Error::NoSuchExport)
+}

@@ -1,0 +1,71 @@
+//! `Idempotency-Key`: a POST that is sent again with its key is not done again, but answered as the first time.
+//!
+//! The first answer, whatever it is, is kept for 24 hours. Keys belong to their tenant. The work goes on when the client
+//! hangs up: then the answer is there when it comes back.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+use crate::{
+    app::App,
+    aqua::Error,
+    store::{Claim, Client, KeptAnswer, KeyedRequest},
+};
+
+const MOST_CHARACTERS: usize = 255;
+
+pub async fn idempotent(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let Some(key) = request.headers().get("idempotency-key").filter(|_| request.method() == Method::POST) else {
+        return Ok(next.run(request).await);
+    };
+    let key = key.to_str().map_err(|error| Error::Malformed(format!("Idempotency-Key: {error}")))?.to_owned();
+    if key.is_empty() || key.len() > MOST_CHARACTERS {
+        return Err(Error::Malformed(format!("Idempotency-Key must have 1 to {MOST_CHARACTERS} characters")));
+    }
+    let keyed = KeyedRequest { tenant: client.tenant, key, target: format!("POST {}", request.uri()) };
+    match app.store.claim_key(&keyed, app.clock.now()).await? {
+        Claim::New => {
+            let work = tokio::spawn(async move { keep(&app, &keyed, next.run(request).await).await });
+            work.await.map_err(|error| Error::Internal(error.to_string()))?
+        }
+        Claim::Unanswered => Err(Error::KeyInUse),
+        Claim::OfAnother => Err(Error::KeyOfAnother),
+        Claim::Answered(answer) => Ok(replay(answer)),
+    }
+}
+
+async fn keep(app: &App, keyed: &KeyedRequest, response: Response) -> Result<Response, Error> {
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.map_err(|error| Error::Internal(error.to_string()))?;
+    let header =
+        |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
+    let headers = head.headers.iter().filter_map(header).collect();
+    let answer = KeptAnswer { status: head.status.as_u16(), headers, body: body.to_vec() };
+    app.store.answer_key(keyed, &answer).await?;
+    Ok(Response::from_parts(head, Body::from(body)))
+}
+
+fn replay(answer: KeptAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, answer.body).into_response();
+    response.headers_mut().clear();
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,29 @@
+//! What a job has read and written, in one document.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+
+use super::respond;
+use crate::{
+    app::App,
+    aqua::{Error, manifest},
+    store::Client,
+};
+
+pub async fn of_job(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    Path(id): Path<String>,
+) -> Result<Response, Error> {
+    let id = id.parse().map_err(|_| Error::NoSuchJob)?;
+    let job = app.store.job(&client.tenant, id).await?.ok_or(Error::NoSuchJob)?;
+    let expires_at = job.ended_at.map(|ended_at| ended_at + app.config.retention.files());
+    let manifest = manifest::manifest(&job, &app.config.tenant.zone(), expires_at);
+    Ok(respond::json(StatusCode::OK, &manifest))
+}

@@ -1,0 +1,67 @@
+//! A session's increments: what there was, that it has arrived, and once more.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+use serde_json::json;
+
+use super::respond;
+use crate::{
+    app::App,
+    aqua::{Error, answer, increments},
+    job::{Increment, Job, JobId, SessionKey, Spec},
+    store::Client,
+};
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    Path((partner, project)): Path<(String, String)>,
+) -> Result<Response, Error> {
+    let key = SessionKey { partner, project };
+    if app.store.session(&client.tenant, &key).await?.last.is_none() {
+        return Err(Error::NoSuchSession);
+    }
+    let increments = app.store.increments(&client.tenant, &key).await?;
+    Ok(respond::json(StatusCode::OK, &increments::list(&key, &increments, &app.config.tenant.zone())))
+}
+
+/// Notes that the client has stored an increment.
+pub async fn acknowledge(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    Path((partner, project, number)): Path<(String, String, String)>,
+) -> Result<Response, Error> {
+    let key = SessionKey { partner, project };
+    let number = number.parse().map_err(|_| Error::NoSuchIncrement)?;
+    if !app.store.acknowledge(&client.tenant, &key, number, app.clock.now()).await? {
+        return Err(Error::NoSuchIncrement);
+    }
+    Ok(respond::json(StatusCode::OK, &json!({ "success": true })))
+}
+
+/// Submits a job that returns the windows of an increment once more.
+pub async fn replay(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    Path((partner, project, number)): Path<(String, String, String)>,
+) -> Result<Response, Error> {
+    let key = SessionKey { partner, project };
+    let number = number.parse().map_err(|_| Error::NoSuchIncrement)?;
+    let increments = app.store.increments(&client.tenant, &key).await?;
+    let wanted = increments.into_iter().find(|increment| increment.number == number);
+    let Increment { job: original, .. } = wanted.ok_or(Error::NoSuchIncrement)?;
+    // It ends at the snapshot: a row of the window may have changed since, and is then found only behind its end.
+    let spec = Spec { replay: Some(number), offset: None, ..original.spec };
+    let now = app.clock.now();
+    let job = Job::new(JobId::new(now), client.tenant.clone(), spec, Vec::new(), now);
+    app.store.insert(&job, app.config.limits.concurrent_jobs).await?;
+    tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
+    app.runner.wake();
+    Ok(respond::json(StatusCode::OK, &answer::submitted(&job)))
+}

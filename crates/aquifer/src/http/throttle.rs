@@ -1,0 +1,140 @@
+//! How many requests a tenant may make in a minute and at one time, and how often a client may ask for a token.
+//!
+//! Windows are fixed minutes by the clock. They are in memory: a restart forgives.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{app::App, aqua::Error, store::Client};
+
+const WINDOW: SignedDuration = SignedDuration::from_mins(1);
+
+/// Seconds after which somebody who had too many requests at one time may try again.
+const RETRY_AFTER: u64 = 1;
+
+#[derive(Default)]
+pub struct Throttle {
+    /// By what is counted: a tenant's requests, a client's tokens.
+    windows: Mutex<HashMap<Counted, Window>>,
+    at_work: Mutex<HashMap<String, Arc<AtomicU32>>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Counted {
+    Requests {
+        tenant: String,
+    },
+    /// Of all ids that are no client's together: whoever makes them up must not fill the memory.
+    Tokens {
+        client: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    begins: Timestamp,
+    count: u32,
+}
+
+/// Where a window stands after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rate {
+    limit: u32,
+    remaining: u32,
+    /// Seconds until the next window.
+    reset: u64,
+    is_over: bool,
+}
+
+impl Throttle {
+    /// Counts a request for a token.
+    pub fn token(&self, client: Option<&str>, limit: u32, now: Timestamp) -> Result<(), Error> {
+        let rate = self.count(Counted::Tokens { client: client.map(str::to_owned) }, limit, now);
+        if rate.is_over { Err(Error::TooManyRequests { retry_after: rate.reset }) } else { Ok(()) }
+    }
+
+    fn count(&self, counted: Counted, limit: u32, now: Timestamp) -> Rate {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows.entry(counted).or_insert(Window { begins: now, count: 0 });
+        if now >= window.begins + WINDOW {
+            *window = Window { begins: now, count: 0 };
+        }
+        window.count = window.count.saturating_add(1);
+        let left = (window.begins + WINDOW).duration_since(now);
+        Rate {
+            limit,
+            remaining: limit.saturating_sub(window.count),
+            reset: left.as_secs().max(1).unsigned_abs(),
+            is_over: window.count > limit,
+        }
+    }
+
+    fn at_work(&self, tenant: &str) -> Arc<AtomicU32> {
+        let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        at_work.entry(tenant.to_owned()).or_default().clone()
+    }
+}
+
+/// One request that is being answered; over when it is dropped.
+struct AtWork(Arc<AtomicU32>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Lets a request pass if its tenant has not had too many, and says in the answer how many are left.
+pub async fn throttle(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (limits, throttle) = (&app.config.limits, &app.doors.throttle);
+    let rate = throttle.count(
+        Counted::Requests { tenant: client.tenant.clone() },
+        limits.requests_per_minute,
+        app.clock.now(),
+    );
+    let at_work = AtWork(throttle.at_work(&client.tenant));
+    let others = at_work.0.fetch_add(1, Ordering::Relaxed);
+    let mut response = if rate.is_over {
+        Error::TooManyRequests { retry_after: rate.reset }.into_response()
+    } else if others >= limits.concurrent_requests {
+        Error::TooManyRequests { retry_after: RETRY_AFTER }.into_response()
+    } else {
+        next.run(request).await
+    };
+    let concurrency = limits.concurrent_requests;
+    say(response.headers_mut(), rate, concurrency, concurrency.saturating_sub(others + 1));
+    response
+}
+
+fn say(headers: &mut HeaderMap, rate: Rate, concurrency: u32, free: u32) {
+    let numbers = [
+        ("ratelimit-limit", u64::from(rate.limit)),
+        ("ratelimit-remaining", u64::from(rate.remaining)),
+        ("ratelimit-reset", rate.reset),
+        ("concurrency-limit-limit", u64::from(concurrency)),
+        ("concurrency-limit-remaining", u64::from(free)),
+    ];
+    for (name, number) in numbers {
+        headers.insert(HeaderName::from_static(name), number.into());
+    }
+    headers.insert(HeaderName::from_static("concurrency-limit-type"), HeaderValue::from_static("Default"));
+}

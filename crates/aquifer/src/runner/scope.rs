@@ -1,0 +1,126 @@
+//! Which rows a batch returns.
+
+use std::sync::Arc;
+
+use engine::{Position, Rows, Snapshot, Which};
+
+use super::{Runner, run::Stop};
+use crate::{
+    config::SessionPolicy,
+    job::{
+        Fault, FaultKind, FullReason, Identity, Job, Query, Scope, SessionKey, SnapshotMark,
+        session::{self, Start},
+    },
+};
+
+impl Runner {
+    /// What a batch of a stateful job returns in a snapshot; `None` in a stateless one. It is the same for every batch that
+    /// asks: while a job runs, nothing else moves its session.
+    pub(super) async fn scope(
+        &self,
+        job: &Job,
+        batch: usize,
+        canonical: &str,
+        snapshot: &Arc<dyn Snapshot>,
+    ) -> Result<Option<Scope>, Stop> {
+        let Some(session) = job.spec.session() else { return Ok(None) };
+        let query = &job.spec.queries[batch];
+        let identity = Identity::new(query, canonical);
+        let start = self.start(job, batch, &session, &identity, snapshot).await?;
+        let (snapshot, tells_deletions, offset) =
+            (snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
+        let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions, offset));
+        scope.await.map_err(Stop::internal)?.map(Some).map_err(Stop::internal)
+    }
+
+    async fn start(
+        &self,
+        job: &Job,
+        batch: usize,
+        key: &SessionKey,
+        identity: &Identity,
+        snapshot: &Arc<dyn Snapshot>,
+    ) -> Result<Start, Stop> {
+        if let Some(at) = job.spec.incremental_time {
+            return Ok(Start::At(at));
+        }
+        if let Some(number) = job.spec.replay {
+            let increments = self.store.increments(&job.tenant, key).await?;
+            let increment = increments.iter().find(|increment| increment.number == number);
+            let scope = increment.and_then(|increment| increment.job.batches.get(batch)?.scope.as_ref());
+            return scope.map(Scope::start_again).ok_or_else(|| {
+                let message = format!("increment {number} is no longer kept");
+                Stop::Failed { batch: Some(batch), fault: Fault { kind: FaultKind::Query, message } }
+            });
+        }
+        let session = self.store.session(&job.tenant, key).await?;
+        let name = job.spec.queries[batch].name.as_deref();
+        let start = session.start(identity, name, snapshot.taken_at(), self.config.retention.sessions());
+        if self.config.tenant.session_policy == SessionPolicy::Hold && matches!(start, Start::After { .. }) {
+            let increments = self.store.increments(&job.tenant, key).await?;
+            return Ok(session::undelivered(&increments, identity).unwrap_or(start));
+        }
+        Ok(start)
+    }
+}
+
+/// Finds a window's ends in the history. `offset` is in seconds.
+fn place(
+    snapshot: &dyn Snapshot,
+    identity: Identity,
+    start: Start,
+    tells_deletions: bool,
+    offset: u32,
+) -> engine::Result<Scope> {
+    let now = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
+    let full = |identity, reason| Scope {
+        identity,
+        full: Some(reason),
+        from: None,
+        known: now.position.clone(),
+        to: now.clone(),
+    };
+    let (from, known) = match start {
+        // It returns all that the snapshot has, whatever the offset: so that is where it ends.
+        Start::Full(reason) => return Ok(full(identity, reason)),
+        // It may be any time that the client has been told of.
+        Start::At(at) => (SnapshotMark { at, position: snapshot.position_before(at)?.0 }, None),
+        Start::After { mark, known } => {
+            // A deletion that nobody can tell any more would live on at the client's for ever.
+            if tells_deletions && !snapshot.knows_deletions_since(&Position(mark.position.clone()))? {
+                return Ok(full(identity, FullReason::Expired));
+            }
+            (mark, known)
+        }
+    };
+    let to = match offset {
+        0 => now,
+        seconds => {
+            let at = now.at - jiff::SignedDuration::from_secs(seconds.into());
+            SnapshotMark { at, position: snapshot.position_before(at)?.0 }
+        }
+    };
+    // A window that would end before it begins is empty, and takes nothing back.
+    let later = snapshot.later(Position(from.position.clone()), Position(to.position.clone()))?;
+    let to = if later.0 == to.position { to } else { from.clone() };
+    let known = known.unwrap_or_else(|| to.position.clone());
+    Ok(Scope { identity, full: None, from: Some(from), to, known })
+}
+
+/// What to read for a scope. Without one, in a stateless job: what lives, and with `deleted` (which the submit has checked)
+/// what is deleted as well.
+pub(super) fn rows(job: &Job, query: &Query, scope: Option<&Scope>) -> Rows {
+    let flag = query.deleted.as_ref().map(|deleted| deleted.flag.into());
+    let which = match scope {
+        None if flag.is_some() => Which::LiveAndDeleted,
+        None => Which::Live,
+        Some(Scope { full: None, from: Some(from), to, known, .. }) => Which::Changed {
+            since: Position(from.position.clone()),
+            until: Some(Position(to.position.clone())),
+            deleted: flag.map(|_| Position(known.clone())),
+            updated_since: job.spec.incremental_time,
+        },
+        Some(_) => Which::Live,
+    };
+    Rows { which, flag }
+}

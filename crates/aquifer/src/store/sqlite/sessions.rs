@@ -1,0 +1,141 @@
+//! Sessions and their increments.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
+
+use super::{
+    Error, Result, jobs,
+    value::{At, Json, Text},
+};
+use crate::job::{
+    Increment, Job, JobId, Session, SessionKey, SnapshotMark,
+    session::{Last, Seen},
+};
+
+pub fn find(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> Result<Session> {
+    let of_session = named_params! { ":tenant": tenant, ":partner": key.partner, ":project": key.project };
+    let sql = "SELECT increments, queries, last_at FROM sessions
+                WHERE tenant = :tenant AND partner = :partner AND project = :project";
+    let row = tx.prepare_cached(sql)?.query_row(of_session, |row| {
+        let last = Last { queries: row.get::<_, Json<_>>("queries")?.0, at: row.get::<_, At>("last_at")?.0 };
+        Ok((row.get("increments")?, last))
+    });
+    let Some((increments, last)) = row.optional()? else { return Ok(Session::default()) };
+    let sql = "SELECT identity, name, at, position, shown, seen_at FROM session_queries
+                WHERE tenant = :tenant AND partner = :partner AND project = :project";
+    let seen = tx.prepare_cached(sql)?.query_map(of_session, seen_of)?.collect::<Result<_, _>>()?;
+    Ok(Session { seen, last: Some(last), increments })
+}
+
+fn seen_of(row: &Row<'_>) -> rusqlite::Result<Seen> {
+    Ok(Seen {
+        identity: row.get::<_, Json<_>>("identity")?.0,
+        name: row.get("name")?,
+        mark: SnapshotMark { at: row.get::<_, At>("at")?.0, position: row.get("position")? },
+        shown: row.get("shown")?,
+        at: row.get::<_, At>("seen_at")?.0,
+    })
+}
+
+/// Tells a session that a job of it has just ended, and moves it if it completed.
+pub fn ended(tx: &Transaction<'_>, job: &Job, key: &SessionKey, at: Timestamp) -> Result<()> {
+    let before = find(tx, &job.tenant, key)?;
+    let mut session = before.clone();
+    let is_increment = session.ended(job, at);
+    if let Some(last) = session.last.as_ref().filter(|_| session != before) {
+        tx.execute(
+            "INSERT INTO sessions (tenant, partner, project, increments, queries, last_at)
+             VALUES (:tenant, :partner, :project, :increments, :queries, :last_at)
+             ON CONFLICT DO UPDATE SET increments = :increments, queries = :queries, last_at = :last_at",
+            named_params! {
+                ":tenant": job.tenant,
+                ":partner": key.partner,
+                ":project": key.project,
+                ":increments": session.increments,
+                ":queries": Json(&last.queries),
+                ":last_at": At(last.at),
+            },
+        )?;
+    }
+    for seen in session.seen.iter().filter(|seen| !before.seen.contains(seen)) {
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO session_queries (tenant, partner, project, identity, name, at, position, shown,
+                                                      seen_at)
+             VALUES (:tenant, :partner, :project, :identity, :name, :at, :position, :shown, :seen_at)",
+        )?
+        .execute(named_params! {
+            ":tenant": job.tenant,
+            ":partner": key.partner,
+            ":project": key.project,
+            ":identity": Json(&seen.identity),
+            ":name": seen.name,
+            ":at": At(seen.mark.at),
+            ":position": seen.mark.position,
+            ":shown": seen.shown,
+            ":seen_at": At(seen.at),
+        })?;
+    }
+    if is_increment {
+        tx.execute(
+            "INSERT INTO increments (tenant, partner, project, number, job)
+             VALUES (:tenant, :partner, :project, :number, :job)",
+            named_params! {
+                ":tenant": job.tenant,
+                ":partner": key.partner,
+                ":project": key.project,
+                ":number": session.increments,
+                ":job": Text(job.id),
+            },
+        )?;
+    }
+    Ok(())
+}
+
+pub fn increments(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> Result<Vec<Increment>> {
+    let sql = "SELECT number, job, acknowledged_at FROM increments
+                WHERE tenant = :tenant AND partner = :partner AND project = :project ORDER BY number";
+    let mut statement = tx.prepare_cached(sql)?;
+    let of_session = named_params! { ":tenant": tenant, ":partner": key.partner, ":project": key.project };
+    let rows = statement.query_map(of_session, |row| {
+        let acknowledged_at = row.get::<_, Option<At>>("acknowledged_at")?.map(|at| at.0);
+        Ok((row.get("number")?, row.get::<_, Text<JobId>>("job")?.0, acknowledged_at))
+    })?;
+    rows.map(|row| {
+        let (number, job, acknowledged_at) = row?;
+        let downloads = downloads(tx, job)?;
+        let job = jobs::find(tx, job)?.ok_or(Error::NoSuchJob)?;
+        Ok(Increment { number, job, downloads, acknowledged_at })
+    })
+    .collect()
+}
+
+fn downloads(tx: &Transaction<'_>, job: JobId) -> Result<HashMap<crate::job::FileId, Timestamp>> {
+    let sql = "SELECT id, downloaded_at FROM files WHERE job = ? AND downloaded_at IS NOT NULL";
+    let mut statement = tx.prepare_cached(sql)?;
+    let files = statement
+        .query_map([Text(job)], |row| Ok((row.get::<_, Text<_>>("id")?.0, row.get::<_, At>("downloaded_at")?.0)))?;
+    Ok(files.collect::<Result<_, _>>()?)
+}
+
+pub fn acknowledge(
+    tx: &Transaction<'_>,
+    tenant: &str,
+    key: &SessionKey,
+    increment: u32,
+    now: Timestamp,
+) -> Result<bool> {
+    let acknowledged = tx.execute(
+        "UPDATE increments SET acknowledged_at = coalesce(acknowledged_at, :now)
+          WHERE tenant = :tenant AND partner = :partner AND project = :project AND number = :number",
+        named_params! {
+            ":now": At(now),
+            ":tenant": tenant,
+            ":partner": key.partner,
+            ":project": key.project,
+            ":number": increment,
+        },
+    )?;
+    Ok(acknowledged > 0)
+}

@@ -1,0 +1,94 @@
+//! Requests that meet each other: while one is being answered, another comes.
+
+use std::sync::Arc;
+
+use aquifer::config::Config;
+use jiff::SignedDuration;
+
+use crate::{gate::Gate, http::Request, server::Server};
+
+/// A server whose queries wait at a gate.
+async fn gated(change: impl FnOnce(&mut Config)) -> (Server, Arc<Gate>) {
+    let mut gate = None;
+    let server = Server::on(change, |embedded| gate.insert(Gate::closed(embedded)).clone()).await;
+    (server, gate.unwrap())
+}
+
+fn query() -> Request {
+    Request::new("POST", "/v1/action/query").body(r#"{"queryString": "select Id, Name from Account"}"#)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_in_use_until_its_request_is_answered() {
+    let (server, gate) = gated(|_| {}).await;
+    let keyed = || server.send(query().header("Idempotency-Key", "one"));
+    let meanwhile = async {
+        gate.reached(1).await;
+        let second = keyed().await;
+        gate.open();
+        second
+    };
+    let (first, second) = tokio::join!(keyed(), meanwhile);
+    assert_eq!((second.status, &second.json()["success"]), (409, &false.into()));
+    assert_eq!((first.status, &first.json()["size"]), (200, &3.into()));
+    let third = keyed().await;
+    assert_eq!((third.status, third.body), (first.status, first.body));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_requests_at_one_time_than_allowed() {
+    let (server, gate) = gated(|config| config.limits.concurrent_requests = 1).await;
+    let meanwhile = async {
+        gate.reached(1).await;
+        let second = server.send(Request::new("GET", "/v1/describe")).await;
+        gate.open();
+        second
+    };
+    let (first, second) = tokio::join!(server.send(query()), meanwhile);
+    assert_eq!((first.status, first.header("Concurrency-Limit-Remaining")), (200, Some("0")));
+    assert_eq!((second.status, second.header("Retry-After")), (429, Some("1")));
+    assert_eq!(server.send(Request::new("GET", "/v1/describe")).await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_takes_too_long_is_given_up() {
+    let (server, gate) = gated(|_| {}).await;
+    let meanwhile = async {
+        gate.reached(1).await;
+        server.clock.advance(SignedDuration::from_secs(120));
+    };
+    let (answer, ()) = tokio::join!(server.send(query()), meanwhile);
+    assert_eq!((answer.status, &answer.json()["faultcode"]), (400, &"fns:QUERY_TIMEOUT".into()));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_fails_says_so() {
+    let (server, gate) = gated(|_| {}).await;
+    gate.fail();
+    let answer = server.send(query()).await;
+    assert_eq!((answer.status, &answer.json()["errorCode"]), (500, &"90010".into()));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_of_too_many_results_gives_way() {
+    let server = Server::start().await;
+    let body = r#"{"queryString": "select Id from Account", "conf": {"batchSize": 1}}"#;
+    let mut locators = Vec::new();
+    for _ in 0..11 {
+        let answer = server.send(Request::new("POST", "/v1/action/query").body(body)).await.json();
+        locators.push(answer["queryLocator"].as_str().unwrap().to_owned());
+        server.clock.advance(SignedDuration::from_secs(1));
+    }
+    let mut found = Vec::new();
+    for locator in locators {
+        let more = Request::new("POST", "/v1/action/queryMore").body(format!(r#"{{"queryLocator": "{locator}"}}"#));
+        found.push(server.send(more).await.status);
+    }
+    // Those that are asked on are answered and wait again: only the first had to go.
+    assert_eq!((found[0], &found[1..]), (400, &[200; 10][..]));
+    server.stop().await;
+}
