@@ -27,7 +27,7 @@ pub struct Seen {
     pub identity: Identity,
     pub name: Option<String>,
     pub mark: SnapshotMark,
-    /// A position behind the mark whose rows the client may know, from a job that did not move the session.
+    /// A position, perhaps behind the mark, whose rows the client may know, from a job that did not move the session.
     pub shown: Option<String>,
     /// When its last job completed.
     pub at: Timestamp,
@@ -92,7 +92,7 @@ pub enum FullReason {
 pub enum Start {
     /// Nowhere: all that lives.
     Full(FullReason),
-    /// The client may know rows that came up to `known`; `None`: any that there are.
+    /// The client may know rows that came up to `known`, or up to the mark if that is later; `None`: any that there are.
     After { mark: SnapshotMark, known: Option<String> },
     /// At an instant that the request named.
     At(Timestamp),

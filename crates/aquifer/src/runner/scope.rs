@@ -103,7 +103,10 @@ fn place(
     // A window that would end before it begins is empty, and takes nothing back.
     let later = snapshot.later(Position(from.position.clone()), Position(to.position.clone()))?;
     let to = if later.0 == to.position { to } else { from.clone() };
-    let known = known.unwrap_or_else(|| to.position.clone());
+    let known = match known {
+        Some(shown) => snapshot.later(Position(shown), Position(from.position.clone()))?.0,
+        None => to.position.clone(),
+    };
     Ok(Scope { identity, full: None, from: Some(from), to, known })
 }
 

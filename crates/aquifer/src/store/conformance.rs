@@ -8,8 +8,8 @@ use super::{
     Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, Refusal, Retention, Store, Token,
 };
 use crate::job::{
-    BatchState, Encryption, Event, Fault, FaultKind, FileId, Format, Job, JobId, Language, Output, Query, ResultFile,
-    SessionKey, SnapshotMark, Spec, State,
+    BatchState, Encryption, Event, Fault, FaultKind, FileId, Flag, Format, FullReason, Identity, Increment, Job, JobId,
+    Language, Output, Query, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
 };
 
 /// Runs every behaviour on a store of its own. `open` makes an empty one, and what must outlive it.
@@ -39,6 +39,9 @@ where
         an_illegal_event_changes_nothing
         open_jobs_are_counted_for_each_tenant_and_mode
         the_last_completed_job_of_a_session_is_the_newest
+        jobs_of_a_session_run_one_after_another
+        a_session_moves_with_its_completed_job_and_only_with_it
+        increments_are_numbered_downloaded_and_acknowledged
         what_is_over_is_purged
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
@@ -292,6 +295,94 @@ async fn the_last_completed_job_of_a_session_is_the_newest(store: &dyn Store) {
     assert_eq!(store.last_completed("default", &session("nightly")).await.unwrap(), newest);
     assert_eq!(store.last_completed("default", &session("Nightly")).await.unwrap(), None, "names compare exactly");
     assert_eq!(store.last_completed("other", &session("nightly")).await.unwrap(), None);
+}
+
+fn nightly() -> SessionKey {
+    SessionKey { partner: "acme".into(), project: "nightly".into() }
+}
+
+fn stateful() -> Job {
+    job_of("default", Some(("acme", "nightly")))
+}
+
+/// The two batches of a stateful job, up to a position.
+fn both_scoped(position: &str) -> Vec<Event> {
+    let to = SnapshotMark { at: at(3), position: position.into() };
+    let scope = |batch: usize| Scope {
+        identity: Identity { query: batch.to_string(), deleted: Some(("Gone".into(), Flag::Numeric)) },
+        full: Some(FullReason::First),
+        from: None,
+        to: to.clone(),
+        known: position.into(),
+    };
+    let started = |batch| Event::BatchStarted { batch, at: at(4), scope: Some(scope(batch)) };
+    vec![Event::Began(to.clone()), started(0), finished(0), started(1), finished(1)]
+}
+
+async fn jobs_of_a_session_run_one_after_another(store: &dyn Store) {
+    let first = submitted(store, stateful()).await;
+    let second = submitted(store, stateful()).await;
+    let other = submitted(store, job_of("default", Some(("acme", "Nightly")))).await;
+    let elsewhere = submitted(store, job_of("other", Some(("acme", "nightly")))).await;
+    let stateless = submitted(store, job()).await;
+    for expected in [first.id, other.id, elsewhere.id, stateless.id] {
+        assert_eq!(store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap().unwrap().id, expected);
+    }
+    assert_eq!(store.take(&lease("b", 10), at(1), 3, &[]).await.unwrap(), None);
+    let at_work = [first.id, other.id, elsewhere.id, stateless.id];
+    assert_eq!(store.take(&lease("b", 20), at(10), 3, &at_work).await.unwrap(), None, "its runner is only slow");
+    store.apply(first.id, None, Event::Cancelled { at: at(2) }).await.unwrap();
+    assert_eq!(store.take(&lease("b", 20), at(2), 3, &[]).await.unwrap().unwrap().id, second.id);
+}
+
+async fn a_session_moves_with_its_completed_job_and_only_with_it(store: &dyn Store) {
+    assert_eq!(store.session("default", &nightly()).await.unwrap(), Session::default());
+    submitted(store, stateful()).await;
+    let first = run(store, both_scoped("7")).await;
+    assert_eq!(store.session("default", &nightly()).await.unwrap(), Session::default(), "not before the end");
+    // The runner is frozen, another one takes the job up and completes it in a later snapshot.
+    let b = LeaseToken("b".into());
+    store.take(&lease("b", 20), at(10), 3, &[]).await.unwrap().unwrap();
+    for event in both_scoped("8").into_iter().chain([Event::Completed { at: at(12) }]) {
+        store.apply(first.id, Some(&b), event).await.unwrap();
+    }
+    let moved = store.session("default", &nightly()).await.unwrap();
+    let late = store.apply(first.id, Some(&LeaseToken("a".into())), Event::Completed { at: at(13) }).await;
+    assert!(matches!(late, Err(Error::LeaseLost)));
+    submitted(store, stateful()).await;
+    let cancelled = run(store, both_scoped("9").into_iter().take(2)).await;
+    store.apply(cancelled.id, None, Event::Cancelled { at: at(14) }).await.unwrap();
+
+    assert_eq!(store.session("default", &nightly()).await.unwrap(), moved);
+    let positions: Vec<&str> = moved.seen.iter().map(|seen| seen.mark.position.as_str()).collect();
+    assert_eq!((positions, moved.increments), (vec!["8", "8"], 1));
+    assert_eq!(moved.last.unwrap().queries, first.spec.queries);
+    assert_eq!(store.session("other", &nightly()).await.unwrap(), Session::default());
+}
+
+async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Store) {
+    for position in ["7", "8"] {
+        submitted(store, stateful()).await;
+        run(store, both_scoped(position).into_iter().chain([Event::Completed { at: at(6) }])).await;
+    }
+    let increments = store.increments("default", &nightly()).await.unwrap();
+    let numbers: Vec<u32> = increments.iter().map(|increment| increment.number).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert!(increments.iter().all(|increment| !increment.is_delivered()));
+
+    assert!(store.acknowledge("default", &nightly(), 1, at(20)).await.unwrap());
+    assert!(store.acknowledge("default", &nightly(), 1, at(21)).await.unwrap());
+    assert!(!store.acknowledge("default", &nightly(), 3, at(20)).await.unwrap());
+    assert!(!store.acknowledge("other", &nightly(), 1, at(20)).await.unwrap());
+    let files: Vec<FileId> = increments[1].job.published().map(|(_, file)| file.id).collect();
+    store.downloaded(files[0], at(30)).await.unwrap();
+    store.downloaded(files[0], at(31)).await.unwrap();
+    let half = store.increments("default", &nightly()).await.unwrap();
+    assert_eq!(half[0].acknowledged_at, Some(at(20)));
+    assert_eq!((half[1].downloads.get(&files[0]), half[1].is_delivered()), (Some(&at(30)), false));
+    assert_eq!(store.file("default", files[0]).await.unwrap().unwrap().downloaded_at, Some(at(30)));
+    store.downloaded(files[1], at(32)).await.unwrap();
+    assert!(store.increments("default", &nightly()).await.unwrap().iter().all(Increment::is_delivered));
 }
 
 async fn what_is_over_is_purged(store: &dyn Store) {

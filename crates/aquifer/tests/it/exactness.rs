@@ -40,7 +40,7 @@ use crate::{
     server::{config, epoch},
 };
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 200;
 const STEPS: usize = 16;
 /// Few rows, so that much happens to each.
 const IDS: u64 = 8;
@@ -380,7 +380,8 @@ impl World {
     fn crash(&mut self) {
         let (runtime, running) = self.server.take().unwrap();
         drop(running);
-        runtime.shutdown_background();
+        // What a thread has begun, it finishes: a process that dies has no threads that go on beside the next one's.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(60));
         self.start();
     }
 

@@ -6,6 +6,7 @@ use aquifer::{
     app::App,
     clock::Clock as _,
     job::{Event, FaultKind, State},
+    runner::Runner,
     store::{Lease, LeaseToken},
 };
 use flate2::{Compression, write::GzEncoder};
@@ -178,6 +179,64 @@ async fn a_runner_that_lost_its_lease_publishes_nothing() {
     assert_eq!(server.stored(job).await, taken);
     assert_eq!(server.files(), Vec::<String>::new());
     server.apply(job, Event::Cancelled { at: epoch() }).await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_a_session_wait_for_each_other_and_for_nobody_else() {
+    let mut gate = None;
+    let server = Server::on(|_| {}, |embedded| gate.insert(Gate::closed(embedded)).clone()).await;
+    let gate = gate.unwrap();
+    let body = json!({
+        "version": "1.1", "partner": "acme", "project": "p", "queries": [{ "query": QUERY }],
+    });
+    let submit = || async {
+        let answer = server.send(Request::new("POST", "/v1/batch-query").body(body.to_string())).await.json();
+        answer["id"].as_str().unwrap().parse().unwrap()
+    };
+    let (first, second) = (submit().await, submit().await);
+    let other = server.submit(&[QUERY]).await;
+    gate.reached(2).await;
+    assert!(server.running.app.runner.is_at_work(first) && server.running.app.runner.is_at_work(other));
+    assert_eq!(server.status(second).await["status"], "submitted");
+    gate.open();
+    // Nothing but the end of the first calls for the second: the clock stands still.
+    assert_eq!(server.ended(second).await.state, State::Completed);
+    let status = server.status(second).await;
+    assert_eq!((&status["batches"][0]["full"], &status["batches"][0]["recordCount"]), (&json!(false), &json!(0)));
+    for job in [first, other] {
+        server.ended(job).await;
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runners_on_one_store_never_run_one_job_at_once() {
+    let server = Server::start().await;
+    let app = &server.running.app;
+    let (config, clock) = (app.config.clone(), app.clock.clone());
+    let other = Runner::new(config, clock, app.store.clone(), app.source.clone(), app.results.clone());
+    let other = Arc::new(other);
+    let dispatcher = tokio::spawn(other.clone().dispatch());
+    let mut jobs = Vec::new();
+    for _ in 0..20 {
+        jobs.push(server.submit(&[QUERY]).await);
+        other.wake();
+    }
+    let mut left = (app.runner.left(), other.left());
+    while *left.0.borrow_and_update() + *left.1.borrow_and_update() < 20 {
+        tokio::select! {
+            changed = left.0.changed() => changed.unwrap(),
+            changed = left.1.changed() => changed.unwrap(),
+        }
+    }
+    for job in jobs {
+        let job = server.stored(job).await;
+        assert_eq!((job.state, job.attempt), (State::Completed, 1));
+    }
+    assert_eq!(server.files().len(), 20);
+    other.stop().await;
+    dispatcher.await.unwrap();
     server.stop().await;
 }
 
