@@ -122,9 +122,10 @@ pub async fn query(
     let version = headers.get("x-zuora-wsdl-version").and_then(|version| version.to_str().ok()?.parse().ok());
     let version = version.unwrap_or(action::DEFAULT_API_VERSION);
     app.doors.cursors.expire(app.clock.now());
+    let deadline = deadline(&app);
     let opening = app.clone();
     let cursor = tokio::task::spawn_blocking(move || open(&opening, &client.tenant, &query, version)).await;
-    answer(&app, cursor.map_err(|error| Error::Internal(error.to_string()))??).await
+    answer(&app, cursor.map_err(|error| Error::Internal(error.to_string()))??, deadline).await
 }
 
 pub async fn query_more(
@@ -135,7 +136,12 @@ pub async fn query_more(
     let locator = action::read_locator(&read(&app, body).await?)?;
     app.doors.cursors.expire(app.clock.now());
     let cursor = app.doors.cursors.take(&client.tenant, &locator).ok_or_else(action::no_such_locator)?;
-    answer(&app, cursor).await
+    answer(&app, cursor, deadline(&app)).await
+}
+
+/// Until when a request that comes now must be answered.
+fn deadline(app: &App) -> Timestamp {
+    app.clock.now() + SignedDuration::from_secs(i64::from(ANSWER_SECONDS))
 }
 
 async fn read(app: &App, body: Body) -> Result<bytes::Bytes, Error> {
@@ -205,8 +211,7 @@ impl CellSink for Count {
     }
 }
 
-async fn answer(app: &App, mut cursor: Cursor) -> Result<Response, Error> {
-    let deadline = app.clock.now() + SignedDuration::from_secs(i64::from(ANSWER_SECONDS));
+async fn answer(app: &App, mut cursor: Cursor, deadline: Timestamp) -> Result<Response, Error> {
     let records = tokio::select! {
         records = next(&mut cursor) => records?,
         () = app.clock.sleep_until(deadline) => return Err(action::timed_out(ANSWER_SECONDS)),
