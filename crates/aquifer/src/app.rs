@@ -37,7 +37,7 @@ pub struct Running {
     upkeep: JoinHandle<()>,
     closing: watch::Sender<bool>,
     /// While it is locked, no other server works on this data.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// How often what is over is purged, and what is not named swept.
@@ -138,14 +138,25 @@ impl Running {
 /// How long open connections may stay once the jobs are done.
 const CLOSING: SignedDuration = SignedDuration::from_secs(5);
 
+/// That we are the only server on this data.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started elsewhere in this one has it open too, until it
+        // runs its own program. If it cannot be unlocked, it is unlocked a moment later.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Makes sure that we are the only server on this data. The system lifts the lock when a process dies, however it dies.
-fn lock(config: &Config) -> anyhow::Result<File> {
+fn lock(config: &Config) -> anyhow::Result<Lock> {
     std::fs::create_dir_all(&config.data.dir)
         .with_context(|| format!("cannot make the data directory {}", config.data.dir.display()))?;
     let path = config.data.dir.join("lock");
     let file = File::options().create(true).append(true).open(&path)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(std::fs::TryLockError::WouldBlock) => {
             anyhow::bail!("another server is running on the data in {}", config.data.dir.display())
         }
