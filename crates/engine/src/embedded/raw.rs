@@ -1,6 +1,6 @@
-//! A prepared statement, read without detours: a third of the time of an export went into asking for values one call at a
-//! time. The only unsafe code of the crate.
-#![expect(unsafe_code, reason = "the library's safe interface asks four questions for each cell; this asks two")]
+//! A prepared statement, read without detours: asking for values with fewer calls took a quarter off the time of reading
+//! and encoding. The only unsafe code of the crate.
+#![expect(unsafe_code, reason = "the library's safe interface asks more questions for each cell than this")]
 
 use std::{
     ffi::{CStr, c_int},
