@@ -9,9 +9,6 @@ use crate::{
     store::{self, Client, Store},
 };
 
-/// The one tenant that there is.
-pub const TENANT: &str = "default";
-
 /// What a client needs to log in. The secret cannot be shown again.
 #[derive(Debug, Clone, Serialize)]
 pub struct Credentials {
@@ -27,12 +24,17 @@ impl Credentials {
     }
 }
 
-/// Makes a client of a name of anybody's choice.
-pub async fn create_client(store: &dyn Store, name: &str, now: Timestamp) -> Result<Credentials, store::Error> {
+/// Makes a client of a tenant, of a name of anybody's choice.
+pub async fn create_client(
+    store: &dyn Store,
+    tenant: &str,
+    name: &str,
+    now: Timestamp,
+) -> Result<Credentials, store::Error> {
     let credentials = Credentials::random();
     let client = Client {
         id: credentials.client_id.clone(),
-        tenant: TENANT.to_owned(),
+        tenant: tenant.to_owned(),
         name: name.to_owned(),
         secret_hash: secret::hash(&credentials.client_secret),
         created_at: now,

@@ -3,7 +3,6 @@
 use std::{fs::File, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use engine::Source;
 use jiff::SignedDuration;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -14,6 +13,7 @@ use crate::{
     results::Results,
     runner::Runner,
     store::{Retention, Store},
+    tenant::Tenants,
 };
 
 /// What every part of a server has in common.
@@ -21,7 +21,7 @@ pub struct App {
     pub config: Config,
     pub clock: Arc<dyn Clock>,
     pub store: Arc<dyn Store>,
-    pub source: Arc<dyn Source>,
+    pub tenants: Tenants,
     pub results: Results,
     pub runner: Arc<Runner>,
     pub doors: http::Doors,
@@ -46,12 +46,12 @@ const UPKEEP: SignedDuration = SignedDuration::from_mins(10);
 impl App {
     /// Opens the data and starts to serve. Jobs of a server that died are taken up again at once.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
-        let source = config.open_source(clock.clone())?;
-        App::start_on(config, clock, source).await
+        let tenants = Tenants::open(&config, &clock)?;
+        App::start_on(config, clock, tenants).await
     }
 
-    /// The same on a source that is open already.
-    pub async fn start_on(config: Config, clock: Arc<dyn Clock>, source: Arc<dyn Source>) -> anyhow::Result<Running> {
+    /// The same on data that is open already.
+    pub async fn start_on(config: Config, clock: Arc<dyn Clock>, tenants: Tenants) -> anyhow::Result<Running> {
         let lock = lock(&config)?;
         let store = config.open_store()?;
         // The lock says that no other runner is alive on this store: whoever held these leases is dead.
@@ -59,8 +59,8 @@ impl App {
         store.drop_unanswered_keys().await?;
         let results = Results::folder(config.results_dir())?;
         let runner =
-            Arc::new(Runner::new(config.clone(), clock.clone(), store.clone(), source.clone(), results.clone()));
-        let app = Arc::new(App { config, clock, store, source, results, runner, doors: http::Doors::default() });
+            Arc::new(Runner::new(config.clone(), clock.clone(), store.clone(), tenants.clone(), results.clone()));
+        let app = Arc::new(App { config, clock, store, tenants, results, runner, doors: http::Doors::default() });
 
         let wanted = app.config.server.listen;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
@@ -106,13 +106,13 @@ impl App {
         self.doors.cursors.expire(now);
         self.store.expire(now, retention).await?;
         self.results.sweep(&*self.store).await?;
-        let (source, deleted_before) = (self.source.clone(), now - self.config.retention.deleted());
+        let deleted_before = now - self.config.retention.deleted();
         // Last, for it may have to wait until a load is done.
-        tokio::task::spawn_blocking(move || {
-            source.purge_deleted(deleted_before)?;
-            source.tidy()
-        })
-        .await??;
+        for tenant in self.tenants.iter() {
+            let tenant = tenant.clone();
+            let upkeep = move || tenant.source.purge_deleted(deleted_before).and_then(|_| tenant.source.tidy());
+            tokio::task::spawn_blocking(upkeep).await??;
+        }
         Ok(())
     }
 }

@@ -22,3 +22,4 @@ pub mod results;
 pub mod runner;
 pub mod secret;
 pub mod store;
+pub mod tenant;

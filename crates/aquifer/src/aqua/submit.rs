@@ -33,8 +33,6 @@ pub struct Request {
 /// What a request is checked against.
 pub struct Rules<'a> {
     pub tenant: &'a config::Tenant,
-    pub limits: &'a config::Limits,
-    pub compat: zoql::Compat,
     pub catalog: &'a Arc<Catalog>,
 }
 
@@ -149,7 +147,7 @@ pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error>
     if spec.queries.is_empty() {
         return Err(Error::NoQueries);
     }
-    if spec.queries.len() > rules.limits.queries {
+    if spec.queries.len() > rules.tenant.limits.queries {
         return Err(Error::TooManyQueries);
     }
     if spec.notify_url.as_ref().is_some_and(|url| url.chars().count() >= 5000) {
@@ -167,11 +165,16 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<(), Error> {
     let mut faults = Vec::new();
     let mut deleted_unsupported = false;
     for (index, query) in spec.queries.iter().enumerate() {
-        if query.text.chars().count() > rules.limits.query_characters {
-            faults.push(QueryFault::too_long(index, query.name.clone(), &query.text, rules.limits.query_characters));
+        if query.text.chars().count() > rules.tenant.limits.query_characters {
+            faults.push(QueryFault::too_long(
+                index,
+                query.name.clone(),
+                &query.text,
+                rules.tenant.limits.query_characters,
+            ));
             continue;
         }
-        match compile(query, rules.catalog, rules.compat, &rules.tenant.zone()) {
+        match compile(query, rules.catalog, rules.tenant.zoql.compat.into(), &rules.tenant.zone()) {
             Ok(compiled) => {
                 let base = rules.catalog.object(compiled.query.base);
                 deleted_unsupported |= query.deleted.is_some() && !base.supports_deleted;

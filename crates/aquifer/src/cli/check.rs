@@ -46,7 +46,7 @@ const WRONG: u8 = 2;
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let text = if self.query == "-" { io::read_to_string(io::stdin())? } else { self.query };
-        let (config, catalog) = self.model.open()?;
+        let (tenant, catalog) = self.model.open()?;
         let options = Options {
             language: match self.language {
                 Word::Zoqlexport => Language::Export,
@@ -55,10 +55,10 @@ impl Args {
             compat: match self.compat {
                 Some(Compat::Strict) => zoql::Compat::Strict,
                 Some(Compat::Extended) => zoql::Compat::Extended,
-                None => config.zoql.compat.into(),
+                None => tenant.zoql.compat.into(),
             },
             api_version: self.api_version,
-            tenant_zone: config.tenant.zone(),
+            tenant_zone: tenant.zone(),
         };
         match zoql::compile(&text, &catalog, &options) {
             Ok(compiled) => {

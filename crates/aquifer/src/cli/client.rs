@@ -6,7 +6,7 @@ use super::wait;
 use crate::{
     access,
     clock::{self, Clock as _},
-    config::DataArgs,
+    config::{DataArgs, TenantArgs},
 };
 
 /// Make, list and revoke the clients that may use the server
@@ -23,12 +23,18 @@ enum Action {
         /// What to call it
         name: String,
         #[command(flatten)]
-        common: Common,
+        tenant: TenantArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
-    /// Show all clients
+    /// Show the clients of all tenants
     List {
         #[command(flatten)]
-        common: Common,
+        data: DataArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// End a client and its tokens
     Revoke {
@@ -39,30 +45,21 @@ enum Action {
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    data: DataArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.action {
-            Action::Create { name, common } => create(&name, &common),
-            Action::List { common } => list(&common),
+            Action::Create { name, tenant, json } => create(&name, &tenant, json),
+            Action::List { data, json } => list(&data, json),
             Action::Revoke { id, data } => revoke(&id, &data),
         }
     }
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-fn create(name: &str, common: &Common) -> anyhow::Result<ExitCode> {
-    let store = common.data.config()?.open_store()?;
-    let credentials = wait(access::create_client(&*store, name, clock::System.now()))??;
-    if common.json {
+fn create(name: &str, tenant: &TenantArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let store = tenant.config()?.open_store()?;
+    let credentials = wait(access::create_client(&*store, &tenant.name, name, clock::System.now()))??;
+    if json {
         super::print_json(&credentials)?;
     } else {
         println!("client id      {}", credentials.client_id);
@@ -73,12 +70,13 @@ fn create(name: &str, common: &Common) -> anyhow::Result<ExitCode> {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-fn list(common: &Common) -> anyhow::Result<ExitCode> {
-    let store = common.data.config()?.open_store()?;
+fn list(data: &DataArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let store = data.config()?.open_store()?;
     for client in wait(store.clients())?? {
-        if common.json {
+        if json {
             let line = json!({
                 "client_id": client.id,
+                "tenant": client.tenant,
                 "name": client.name,
                 "created_at": client.created_at.to_string(),
                 "revoked_at": client.revoked_at.map(|at| at.to_string()),
@@ -86,7 +84,7 @@ fn list(common: &Common) -> anyhow::Result<ExitCode> {
             super::print_json(&line)?;
         } else {
             let revoked = client.revoked_at.map(|at| format!("  revoked {at:.0}")).unwrap_or_default();
-            println!("{}  {:.0}  {}{revoked}", client.id, client.created_at, client.name);
+            println!("{}  {:.0}  {}  {}{revoked}", client.id, client.created_at, client.tenant, client.name);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ use engine::load::{self, Input};
 use super::load::describe;
 use crate::{
     clock::{Clock, System},
-    config::DataArgs,
+    config::TenantArgs,
 };
 
 /// Delete rows from the data by their Ids
@@ -20,13 +20,13 @@ pub struct Args {
     /// A CSV with an Id column, or a bare list of Ids, one a line; - is standard input
     file: PathBuf,
     #[command(flatten)]
-    data: DataArgs,
+    tenant: TenantArgs,
 }
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let clock = Arc::new(System);
-        let source = self.data.config()?.open_source(clock.clone())?;
+        let source = self.tenant.config()?.open_source(&self.tenant.name, clock.clone())?;
         let counts = load::delete(&source, &Input { object: self.object.clone(), path: self.file }, clock.now())?;
         eprintln!("{}: {}", self.object, describe(&counts));
         if counts.unchanged > 0 {

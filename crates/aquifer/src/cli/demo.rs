@@ -18,9 +18,10 @@ use crate::{
     access::{self, Credentials},
     app::App,
     clock::{self, Clock as _},
-    config::{Config, DataArgs},
+    config::{Config, DEFAULT, DataArgs},
     demo::{self, Recipe},
     store::Store,
+    tenant::Tenants,
 };
 
 /// Serve AQuA over a generated billing data set
@@ -81,9 +82,13 @@ impl Args {
         let config = self.config()?;
         serve::log_to_stderr();
         serve::runtime()?.block_on(async {
-            let source = config.open_source(Arc::new(clock::System))?;
+            let source = config.open_source(DEFAULT, Arc::new(clock::System))?;
             let memory = self.prepare(&config, &source).await?;
-            let running = App::start_on(config, Arc::new(clock::System), source).await?;
+            let tenants = Tenants::on(&config, |tenant| match tenant {
+                DEFAULT => Ok(source.clone()),
+                other => Ok(config.open_source(other, Arc::new(clock::System))?),
+            })?;
+            let running = App::start_on(config, Arc::new(clock::System), tenants).await?;
             self.announce(&running.url, &memory)?;
             serve::asked_to_stop().await?;
             running.stop().await;
@@ -111,7 +116,7 @@ impl Args {
         if let Some(mut memory) = remembered(&path)? {
             self.mention_other_data(&memory);
             if !knows(&*store, &memory.client_id).await? {
-                memory = memory.with(access::create_client(&*store, "demo", clock::System.now()).await?);
+                memory = memory.with(access::create_client(&*store, DEFAULT, "demo", clock::System.now()).await?);
                 remember(&path, &memory)?;
             }
             return Ok(memory);
@@ -124,7 +129,7 @@ impl Args {
         );
         let (accounts, seed) = (self.wanted_accounts().unwrap_or(demo::ACCOUNTS), self.seed.unwrap_or(1));
         generate(source, Recipe { accounts, seed })?;
-        let client = access::create_client(&*store, "demo", clock::System.now()).await?;
+        let client = access::create_client(&*store, DEFAULT, "demo", clock::System.now()).await?;
         let memory = Memory { accounts, seed, client_id: String::new(), client_secret: String::new() }.with(client);
         remember(&path, &memory)?;
         Ok(memory)

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     clock::{Clock, System},
-    config::DataArgs,
+    config::TenantArgs,
 };
 
 /// Load rows into the data: CSV or NDJSON, plain or gzipped, inserted or updated by Id
@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    data: DataArgs,
+    tenant: TenantArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,9 +75,9 @@ enum OnError {
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.data.config()?;
+        let config = self.tenant.config()?;
         let clock = Arc::new(System);
-        let source = config.open_source(clock.clone())?;
+        let source = config.open_source(&self.tenant.name, clock.clone())?;
         let inputs = match (&self.dir, &self.object) {
             (Some(dir), _) => load::directory(source.catalog()?.as_ref(), dir)?,
             (None, Some(object)) => {
@@ -87,7 +87,7 @@ impl Args {
         };
         let zone = match &self.zone {
             Some(name) => TimeZone::get(name).with_context(|| format!("--zone {name}"))?,
-            None => config.tenant.zone(),
+            None => config.tenant(&self.tenant.name)?.zone(),
         };
         let skip = self.on_error == OnError::Skip;
         let options =

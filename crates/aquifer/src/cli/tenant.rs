@@ -1,17 +1,18 @@
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, io, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use export::encrypt::Recipient;
+use indicatif::HumanBytes;
+use serde_json::json;
 
 use super::wait;
 use crate::{
-    access::TENANT,
     clock::{self, Clock as _},
-    config::DataArgs,
+    config::{self, Config, DataArgs, TenantArgs},
     recipient,
 };
 
-/// Set up the tenant: the key that its result files are encrypted to
+/// Show the tenants, and set up the key that the result files of one are encrypted to
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -20,6 +21,14 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum About {
+    /// Show the tenants of the settings
+    List {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// The OpenPGP key for jobs with `"encrypted": "pgp"`
     Key {
         #[command(subcommand)]
@@ -34,39 +43,75 @@ enum Action {
         /// The key, armored or binary, as `gpg --export` writes it
         file: PathBuf,
         #[command(flatten)]
-        data: DataArgs,
+        tenant: TenantArgs,
     },
     /// Show the key's fingerprint and owner
     Show {
         #[command(flatten)]
-        data: DataArgs,
+        tenant: TenantArgs,
     },
     /// Remove the key: jobs that ask for encryption are then refused
     Remove {
         #[command(flatten)]
-        data: DataArgs,
+        tenant: TenantArgs,
     },
 }
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let About::Key { action } = self.about;
-        let now = clock::System.now();
-        match action {
-            Action::Add { file, data } => {
-                let key = fs::read(&file).with_context(|| format!("{}", file.display()))?;
-                let recipient = recipient::parse(&key, now).with_context(|| format!("{}", file.display()))?;
-                wait(data.config()?.open_store()?.set_recipient(TENANT, Some(&key), now))??;
-                show(&recipient);
-            }
-            Action::Show { data } => {
-                let store = data.config()?.open_store()?;
-                show(&wait(recipient::of_tenant(&*store, TENANT, now))??);
-            }
-            Action::Remove { data } => wait(data.config()?.open_store()?.set_recipient(TENANT, None, now))??,
+        match self.about {
+            About::List { data, json } => list(&data.config()?, json)?,
+            About::Key { action } => action.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+impl Action {
+    fn run(self) -> anyhow::Result<()> {
+        let now = clock::System.now();
+        match self {
+            Action::Add { file, tenant } => {
+                let key = fs::read(&file).with_context(|| format!("{}", file.display()))?;
+                let recipient = recipient::parse(&key, now).with_context(|| format!("{}", file.display()))?;
+                wait(tenant.config()?.open_store()?.set_recipient(&tenant.name, Some(&key), now))??;
+                show(&recipient);
+            }
+            Action::Show { tenant } => {
+                let store = tenant.config()?.open_store()?;
+                show(&wait(recipient::of_tenant(&*store, &tenant.name, now))??);
+            }
+            Action::Remove { tenant } => {
+                wait(tenant.config()?.open_store()?.set_recipient(&tenant.name, None, now))??;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(config: &Config, json: bool) -> anyhow::Result<()> {
+    if json {
+        for (name, tenant) in config.all_tenants() {
+            let zone = tenant.zone();
+            let data = config.source_path(name);
+            super::print_json(
+                &json!({ "name": name, "zone": zone.iana_name(), "partners": tenant.partners, "data": data }),
+            )?;
+        }
+        return Ok(());
+    }
+    let rows: Vec<[String; 4]> = config.all_tenants().map(|(name, tenant)| row(config, name, tenant)).collect();
+    Ok(super::table::write(&mut io::stdout().lock(), &["tenant", "zone", "partners", "data"], &rows)?)
+}
+
+fn row(config: &Config, name: &str, tenant: &config::Tenant) -> [String; 4] {
+    let path = config.source_path(name);
+    let data = match path.metadata() {
+        Ok(data) => format!("{} ({})", path.display(), HumanBytes(data.len())),
+        Err(_) => format!("{} (nothing yet)", path.display()),
+    };
+    let zone = tenant.zone().iana_name().unwrap_or_default().to_owned();
+    [name.to_owned(), zone, tenant.partners.as_ref().map_or("any".to_owned(), |names| names.join(", ")), data]
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]

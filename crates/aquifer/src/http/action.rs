@@ -32,7 +32,7 @@ use crate::{
         action::{self, Page, Records},
     },
     secret,
-    store::Client,
+    tenant::Tenant,
 };
 
 /// How long a result waits for the next question, as in the original.
@@ -114,7 +114,7 @@ impl Cursors {
 
 pub async fn query(
     State(app): State<Arc<App>>,
-    Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
@@ -123,19 +123,19 @@ pub async fn query(
     let version = version.unwrap_or(action::DEFAULT_API_VERSION);
     app.doors.cursors.expire(app.clock.now());
     let deadline = deadline(&app);
-    let opening = app.clone();
-    let cursor = tokio::task::spawn_blocking(move || open(&opening, &client.tenant, &query, version)).await;
+    let now = app.clock.now();
+    let cursor = tokio::task::spawn_blocking(move || open(&tenant, &query, version, now)).await;
     answer(&app, cursor.map_err(|error| Error::Internal(error.to_string()))??, deadline).await
 }
 
 pub async fn query_more(
     State(app): State<Arc<App>>,
-    Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     body: Body,
 ) -> Result<Response, Error> {
     let locator = action::read_locator(&read(&app, body).await?)?;
     app.doors.cursors.expire(app.clock.now());
-    let cursor = app.doors.cursors.take(&client.tenant, &locator).ok_or_else(action::no_such_locator)?;
+    let cursor = app.doors.cursors.take(&tenant.name, &locator).ok_or_else(action::no_such_locator)?;
     answer(&app, cursor, deadline(&app)).await
 }
 
@@ -148,10 +148,9 @@ async fn read(app: &App, body: Body) -> Result<bytes::Bytes, Error> {
     to_bytes(body, app.config.server.body_bytes).await.map_err(|error| Error::Malformed(error.to_string()))
 }
 
-fn open(app: &App, tenant: &str, query: &action::Query, version: zoql::ApiVersion) -> Result<Cursor, Error> {
-    let zone = app.config.tenant.zone();
-    let snapshot = app.source.begin().map_err(failed)?;
-    let compat = app.config.zoql.compat.into();
+fn open(tenant: &Tenant, query: &action::Query, version: zoql::ApiVersion, now: Timestamp) -> Result<Cursor, Error> {
+    let (zone, compat) = (tenant.settings.zone(), tenant.settings.zoql.compat.into());
+    let snapshot = tenant.source.begin().map_err(failed)?;
     let compiled = action::compile(&query.text, snapshot.catalog(), compat, version, &zone)?;
     let (send, pages) = mpsc::channel(1);
     let (reading, most) = (snapshot.clone(), query.batch_size);
@@ -164,8 +163,8 @@ fn open(app: &App, tenant: &str, query: &action::Query, version: zoql::ApiVersio
             }
         })
         .map_err(|error| Error::Internal(format!("no thread for a query: {error}")))?;
-    let expires_at = app.clock.now() + PATIENCE;
-    Ok(Cursor { tenant: tenant.to_owned(), position: 0, size: 0, pages, snapshot, expires_at })
+    let expires_at = now + PATIENCE;
+    Ok(Cursor { tenant: tenant.name.clone(), position: 0, size: 0, pages, snapshot, expires_at })
 }
 
 /// Counts, then reads, a page ahead of the client at most.

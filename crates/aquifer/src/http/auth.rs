@@ -12,11 +12,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{app::App, aqua::Error, secret, store::Client};
 
-/// Lets a request pass that comes from a known client, and tells the handler which one.
+/// Lets a request pass that comes from a known client, and tells the handler which one, and whose data it may see.
 pub async fn authenticate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Result<Response, Error> {
     let client = client_of(&app, request.headers()).await?;
-    tracing::debug!(client = client.name, "authenticated");
+    // The settings may have lost the tenant since the client was made.
+    let tenant = app.tenants.get(&client.tenant).cloned().ok_or(Error::Unauthenticated)?;
+    tracing::debug!(client = client.name, tenant = tenant.name, "authenticated");
     request.extensions_mut().insert(client);
+    request.extensions_mut().insert(tenant);
     Ok(next.run(request).await)
 }
 

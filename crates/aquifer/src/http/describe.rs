@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{
-    extract::{Path, RawQuery, State},
+    Extension,
+    extract::{Path, RawQuery},
     http::HeaderMap,
     response::Response,
 };
@@ -11,19 +12,19 @@ use zoql::{ApiVersion, Catalog};
 
 use super::respond;
 use crate::{
-    app::App,
     aqua::{Error, describe::View},
+    tenant::Tenant,
 };
 
-pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    let (catalog, base_url) = (&*catalog(&app).await?, &base_url(&headers));
+pub async fn list(Extension(tenant): Extension<Arc<Tenant>>, headers: HeaderMap) -> Result<Response, Error> {
+    let (catalog, base_url) = (&*catalog(&tenant).await?, &base_url(&headers));
     let view = View { catalog, wsdl: ApiVersion::LATEST, base_url, relationships: false };
     Ok(respond::xml(view.list()))
 }
 
 /// `{object}`, and maybe the `{wsdl}` version in which it is to be shown.
 pub async fn object(
-    State(app): State<Arc<App>>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(names): Path<HashMap<String, String>>,
     RawQuery(asked): RawQuery,
     headers: HeaderMap,
@@ -35,14 +36,15 @@ pub async fn object(
     let name = names.get("object").map(String::as_str).unwrap_or_default();
     let relationships = form_urlencoded::parse(asked.unwrap_or_default().as_bytes())
         .any(|(key, value)| key == "showRelationships" && value.eq_ignore_ascii_case("true"));
-    let (catalog, base_url) = (&*catalog(&app).await?, &base_url(&headers));
+    let (catalog, base_url) = (&*catalog(&tenant).await?, &base_url(&headers));
     let view = View { catalog, wsdl, base_url, relationships };
     let object = view.object(name).ok_or_else(|| Error::NoSuchObject(name.to_owned()))?;
     Ok(respond::xml(object))
 }
 
-async fn catalog(app: &App) -> Result<Arc<Catalog>, Error> {
-    let source = app.source.clone();
+/// The object model of a tenant's data, with its custom fields.
+pub(super) async fn catalog(tenant: &Tenant) -> Result<Arc<Catalog>, Error> {
+    let source = tenant.source.clone();
     let catalog = tokio::task::spawn_blocking(move || source.catalog()).await;
     catalog.map_err(|error| Error::Internal(error.to_string()))?.map_err(|error| Error::Internal(error.to_string()))
 }

@@ -19,6 +19,7 @@ use crate::{
     app::App,
     aqua::{Error, answer},
     store::{Client, PublishedFile},
+    tenant::Tenant,
 };
 
 pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -26,12 +27,13 @@ pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 pub async fn file(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
     request: HeaderMap,
 ) -> Result<Response, Error> {
     let file = find(&app, &client, &id).await?;
-    let limit = app.config.limits.file_bytes;
-    if limit > 0 && file.bytes > limit && !app.config.files.split {
+    let limit = tenant.settings.limits.file_bytes;
+    if limit > 0 && file.bytes > limit && !tenant.settings.files.split {
         return Ok(too_large(limit));
     }
     let etag = format!("\"{}\"", file.sha256);

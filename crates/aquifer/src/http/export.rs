@@ -17,11 +17,13 @@ use crate::{
     aqua::{Error, export},
     job::{Event, Job},
     store::{self, Client},
+    tenant::Tenant,
 };
 
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
@@ -29,7 +31,7 @@ pub async fn create(
     let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
     let utc = headers.get("datetimeutc").is_some_and(|utc| utc.as_bytes().eq_ignore_ascii_case(b"true"));
     let request = export::read(&body, utc)?;
-    let job = jobs::accept(&app, &client, request).await.map_err(export::refused)?;
+    let job = jobs::accept(&app, &client, &tenant, request).await.map_err(export::refused)?;
     tracing::info!(job = %job.id, client = client.name, "export submitted");
     app.runner.wake();
     Ok(respond::json(StatusCode::OK, &export::created(&job)))
@@ -38,10 +40,11 @@ pub async fn create(
 pub async fn status(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let job = find(&app, &client, &id).await?;
-    Ok(respond::json(StatusCode::OK, &export::status(&job, &app.config.tenant.zone())))
+    Ok(respond::json(StatusCode::OK, &export::status(&job, &tenant.settings.zone())))
 }
 
 /// Cancels an export that has not ended. One that has stays until its time is over, as any job does, and says so no

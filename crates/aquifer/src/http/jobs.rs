@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::respond;
+use super::{describe, respond};
 use crate::{
     app::App,
     aqua::{
@@ -22,19 +22,21 @@ use crate::{
     job::{Encryption, Event, Job, JobId, SessionKey, Spec},
     recipient,
     store::{Client, Refusal},
+    tenant::Tenant,
 };
 
 /// Accepts a job: when the answer leaves, the job is on disk.
 pub async fn submit(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     body: Body,
 ) -> Result<Response, Error> {
     // Unpacked by now, so this bounds what a small body may unpack to.
     let limit = app.config.server.body_bytes;
     let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
     let request = submit::read(&body)?;
-    match accept(&app, &client, request.clone()).await {
+    match accept(&app, &client, &tenant, request.clone()).await {
         Ok(job) => {
             tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
             app.runner.wake();
@@ -45,17 +47,13 @@ pub async fn submit(
 }
 
 /// Stores the job of a request, if nothing is against it.
-pub(super) async fn accept(app: &App, client: &Client, mut request: submit::Request) -> Result<Job, Error> {
-    let source = app.source.clone();
-    let catalog = tokio::task::spawn_blocking(move || source.catalog()).await;
-    let catalog = catalog.map_err(|error| Error::Internal(error.to_string()))?;
-    let catalog = catalog.map_err(|error| Error::Internal(error.to_string()))?;
-    let rules = submit::Rules {
-        tenant: &app.config.tenant,
-        limits: &app.config.limits,
-        compat: app.config.zoql.compat.into(),
-        catalog: &catalog,
-    };
+pub(super) async fn accept(
+    app: &App,
+    client: &Client,
+    tenant: &Tenant,
+    mut request: submit::Request,
+) -> Result<Job, Error> {
+    let rules = submit::Rules { tenant: &tenant.settings, catalog: &describe::catalog(tenant).await? };
     let session = request.spec.session();
     if let Some(key) = &session {
         let last = app.store.session(&client.tenant, key).await?.last;
@@ -63,25 +61,25 @@ pub(super) async fn accept(app: &App, client: &Client, mut request: submit::Requ
     }
     let mut warnings = submit::check(&request, &rules)?;
     if let Some(key) = &session {
-        warnings.extend(undelivered(app, client, key).await?);
+        warnings.extend(undelivered(app, tenant, key).await?);
     }
     let now = app.clock.now();
     if request.spec.encryption == Encryption::Pgp {
-        recipient::of_tenant(&*app.store, &client.tenant, now).await?;
+        recipient::of_tenant(&*app.store, &tenant.name, now).await?;
     }
     let job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
-    app.store.insert(&job, app.config.limits.concurrent_jobs).await?;
+    app.store.insert(&job, tenant.settings.limits.concurrent_jobs).await?;
     Ok(job)
 }
 
 /// A word about the session's last increment, if it has not arrived.
-async fn undelivered(app: &App, client: &Client, session: &SessionKey) -> Result<Option<String>, Error> {
-    let then = match app.config.tenant.session_policy {
+async fn undelivered(app: &App, tenant: &Tenant, session: &SessionKey) -> Result<Option<String>, Error> {
+    let then = match tenant.settings.session_policy {
         SessionPolicy::Advance => return Ok(None),
         SessionPolicy::Warn => "replay it if it was lost",
         SessionPolicy::Hold => "this job covers its window once more",
     };
-    let increments = app.store.increments(&client.tenant, session).await?;
+    let increments = app.store.increments(&tenant.name, session).await?;
     let last = increments.last().filter(|increment| !increment.is_delivered());
     Ok(last.map(|last| format!("increment {} of this session was not downloaded whole: {then}", last.number)))
 }
@@ -106,17 +104,19 @@ async fn refuse(app: &App, client: &Client, spec: &Spec, error: Error) -> Result
 pub async fn status(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id = id.parse().map_err(|_| Error::NoSuchJob)?;
     let job = app.store.job(&client.tenant, id).await?.ok_or(Error::NoSuchJob)?;
-    Ok(job_response(&app, &job))
+    Ok(job_response(&app, &tenant, &job))
 }
 
 /// Takes effect at once in the store; the runner, if one is at work, stops within a moment and publishes nothing more.
 pub async fn cancel(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id: JobId = id.parse().map_err(|_| Error::NoSuchJob)?;
@@ -126,20 +126,21 @@ pub async fn cancel(
     // Its session's next one may go now.
     app.runner.wake();
     tracing::info!(job = %id, client = client.name, "cancelled");
-    Ok(job_response(&app, &job))
+    Ok(job_response(&app, &tenant, &job))
 }
 
 pub async fn last_completed(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path((partner, project)): Path<(String, String)>,
 ) -> Result<Response, Error> {
     let session = SessionKey { partner, project };
     let job = app.store.last_completed(&client.tenant, &session).await?.ok_or(Error::NoLastJob)?;
-    Ok(job_response(&app, &job))
+    Ok(job_response(&app, &tenant, &job))
 }
 
-fn job_response(app: &App, job: &Job) -> Response {
+fn job_response(app: &App, tenant: &Tenant, job: &Job) -> Response {
     let rows_so_far = |batch| app.runner.rows_so_far(job.id, batch);
-    respond::json(StatusCode::OK, &answer::status(job, &app.config.tenant.zone(), &rows_so_far)).into_response()
+    respond::json(StatusCode::OK, &answer::status(job, &tenant.settings.zone(), &rows_so_far)).into_response()
 }

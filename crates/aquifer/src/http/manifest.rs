@@ -14,16 +14,18 @@ use crate::{
     app::App,
     aqua::{Error, manifest},
     store::Client,
+    tenant::Tenant,
 };
 
 pub async fn of_job(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id = id.parse().map_err(|_| Error::NoSuchJob)?;
     let job = app.store.job(&client.tenant, id).await?.ok_or(Error::NoSuchJob)?;
     let expires_at = job.ended_at.map(|ended_at| ended_at + app.config.retention.files());
-    let manifest = manifest::manifest(&job, &app.config.tenant.zone(), expires_at);
+    let manifest = manifest::manifest(&job, &tenant.settings.zone(), expires_at);
     Ok(respond::json(StatusCode::OK, &manifest))
 }

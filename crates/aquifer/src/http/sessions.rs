@@ -16,11 +16,13 @@ use crate::{
     aqua::{Error, answer, increments},
     job::{Increment, Job, JobId, SessionKey, Spec},
     store::Client,
+    tenant::Tenant,
 };
 
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path((partner, project)): Path<(String, String)>,
 ) -> Result<Response, Error> {
     let key = SessionKey { partner, project };
@@ -28,7 +30,7 @@ pub async fn list(
         return Err(Error::NoSuchSession);
     }
     let increments = app.store.increments(&client.tenant, &key).await?;
-    Ok(respond::json(StatusCode::OK, &increments::list(&key, &increments, &app.config.tenant.zone())))
+    Ok(respond::json(StatusCode::OK, &increments::list(&key, &increments, &tenant.settings.zone())))
 }
 
 /// Notes that the client has stored an increment.
@@ -49,6 +51,7 @@ pub async fn acknowledge(
 pub async fn replay(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path((partner, project, number)): Path<(String, String, String)>,
 ) -> Result<Response, Error> {
     let key = SessionKey { partner, project };
@@ -60,7 +63,7 @@ pub async fn replay(
     let spec = Spec { replay: Some(number), offset: None, ..original.spec };
     let now = app.clock.now();
     let job = Job::new(JobId::new(now), client.tenant.clone(), spec, Vec::new(), now);
-    app.store.insert(&job, app.config.limits.concurrent_jobs).await?;
+    app.store.insert(&job, tenant.settings.limits.concurrent_jobs).await?;
     tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
     app.runner.wake();
     Ok(respond::json(StatusCode::OK, &answer::submitted(&job)))

@@ -19,7 +19,7 @@ use axum::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{app::App, aqua::Error, store::Client};
+use crate::{app::App, aqua::Error, tenant::Tenant};
 
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
@@ -101,17 +101,14 @@ impl Drop for AtWork {
 /// Lets a request pass if its tenant has not had too many, and says in the answer how many are left.
 pub async fn throttle(
     State(app): State<Arc<App>>,
-    Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (limits, throttle) = (&app.config.limits, &app.doors.throttle);
-    let rate = throttle.count(
-        Counted::Requests { tenant: client.tenant.clone() },
-        limits.requests_per_minute,
-        app.clock.now(),
-    );
-    let at_work = AtWork(throttle.at_work(&client.tenant));
+    let (limits, throttle) = (&tenant.settings.limits, &app.doors.throttle);
+    let rate =
+        throttle.count(Counted::Requests { tenant: tenant.name.clone() }, limits.requests_per_minute, app.clock.now());
+    let at_work = AtWork(throttle.at_work(&tenant.name));
     let others = at_work.0.fetch_add(1, Ordering::Relaxed);
     let mut response = if rate.is_over {
         Error::TooManyRequests { retry_after: rate.reset }.into_response()

@@ -42,7 +42,9 @@ async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Err
     let credentials = field("client_id").zip(field("client_secret")).or_else(|| auth::basic(headers));
     let (id, password) = credentials.ok_or(refused(TokenError::UnknownClient))?;
     let client = app.store.client(&id).await?;
-    let limit = app.config.limits.tokens_per_minute;
+    // Ids that are no client's have the limit of the tenant that there always is.
+    let tenant = client.as_ref().and_then(|client| app.tenants.get(&client.tenant));
+    let limit = tenant.map_or(&app.config.tenant, |tenant| &tenant.settings).limits.tokens_per_minute;
     app.doors.throttle.token(client.as_ref().map(|client| client.id.as_str()), limit, now)?;
     let client = client.ok_or(refused(TokenError::UnknownClient))?;
     if !secret::is_right(&password, &client.secret_hash) {

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use engine::Snapshot;
 use export::{
     CellSink,
     csv::{Column, DatetimeStyle, Style},
@@ -14,13 +13,17 @@ use export::{
 };
 use zoql::{bound::Expr, catalog::FieldType};
 
-use super::{Runner, places::Places, run::Stop, scope::rows};
+use super::{
+    Runner,
+    places::Places,
+    run::{Attempt, Stop},
+    scope::rows,
+};
 use crate::{
     aqua::submit,
-    config::Segment,
+    config::{self, Segment},
     job::{Encryption, Event, Fault, FaultKind, Flag, Format, Job, Output, OutputColumn, Query, Scope},
     recipient,
-    store::LeaseToken,
 };
 
 /// The last WSDL version whose datetimes are written the old way.
@@ -31,38 +34,37 @@ type Failure = export::file::Error<engine::Error>;
 impl Runner {
     pub(super) async fn batch(
         &self,
-        job: &Job,
+        attempt: &Attempt<'_>,
         batch: usize,
-        snapshot: Arc<dyn Snapshot>,
-        lease: &LeaseToken,
         progress: &Arc<Progress>,
     ) -> Result<(), Stop> {
+        let Attempt { job, tenant, lease, snapshot } = attempt;
+        let settings = &tenant.settings;
         let failed = |kind, message| Stop::Failed { batch: Some(batch), fault: Fault { kind, message } };
         let started_at = self.clock.now();
-        let deadline = started_at + self.config.limits.query_time();
+        let deadline = started_at + settings.limits.query_time();
         let query = &job.spec.queries[batch];
-        let zone = self.config.tenant.zone();
-        let compiled = submit::compile(query, snapshot.catalog(), self.config.zoql.compat.into(), &zone);
+        let compiled = submit::compile(query, snapshot.catalog(), settings.zoql.compat.into(), &settings.zone());
         // It compiled at the submit: the model has changed since.
         let compiled = compiled.map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(|fault| fault.classic()).collect();
             failed(FaultKind::Query, faults.join("; "))
         })?;
-        let scope = self.scope(job, batch, &compiled.canonical, &snapshot).await?;
+        let scope = self.scope(attempt, batch, &compiled.canonical).await?;
         let rows = rows(job, query, scope.as_ref());
-        let is_segmented = self.is_segmented(&compiled.query, scope.as_ref());
+        let is_segmented = is_segmented(settings, &compiled.query, scope.as_ref());
         self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;
         let encrypt_to = match job.spec.encryption {
             Encryption::None => None,
             // It was usable at the submit: removed or expired since.
             Encryption::Pgp => Some(self.recipient(job).await?),
         };
-        let spec = FileSpec { encrypt_to, ..self.file_spec(job, query, &compiled.query, &snapshot) };
-        let limits = self.limits(is_segmented);
+        let spec = FileSpec { encrypt_to, ..self.file_spec(attempt, query, &compiled.query) };
+        let limits = limits(settings, is_segmented);
         let columns = columns(&spec, &compiled.query, query);
 
         let mut places = Places::new(job, query, self.results.clone(), self.clock.clone());
-        let watched = progress.clone();
+        let (watched, snapshot) = (progress.clone(), snapshot.clone());
         let writing = tokio::task::spawn_blocking(move || -> Result<(Vec<FinishedFile>, Places, String), Failure> {
             let parts = snapshot.parts(&compiled.query, &rows).map_err(Failure::Source)?;
             let parts = parts.into_iter().map(|part| move |sink: &mut dyn CellSink| part.read(sink));
@@ -72,7 +74,7 @@ impl Runner {
         let written = tokio::select! {
             written = writing => written.map_err(Stop::internal)?,
             () = self.clock.sleep_until(deadline) => {
-                let seconds = self.config.limits.query_seconds;
+                let seconds = settings.limits.query_seconds;
                 return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
             }
         };
@@ -93,15 +95,6 @@ impl Runner {
         Ok(())
     }
 
-    /// Queries with functions or aliases have one file, as in the original, unless that is too large.
-    fn is_segmented(&self, query: &zoql::bound::Query, scope: Option<&Scope>) -> bool {
-        let wanted = match self.config.files.segment {
-            Segment::Always => true,
-            Segment::Sessions => self.config.tenant.segmentation && scope.is_some_and(|scope| scope.full.is_some()),
-        };
-        wanted && query.columns.iter().all(|column| is_plain(column, query))
-    }
-
     async fn recipient(&self, job: &Job) -> Result<Recipient, Stop> {
         let found = recipient::of_tenant(&*self.store, &job.tenant, self.clock.now()).await;
         found.map_err(|error| match error {
@@ -113,21 +106,13 @@ impl Runner {
         })
     }
 
-    fn limits(&self, is_segmented: bool) -> Limits {
-        Limits {
-            rows: is_segmented.then_some(self.config.files.segment_rows),
-            bytes: NonZeroU64::new(self.config.limits.file_bytes).filter(|_| self.config.files.split),
-        }
-    }
-
     fn file_spec(
         &self,
-        job: &Job,
+        Attempt { job, tenant, snapshot, .. }: &Attempt<'_>,
         query: &Query,
         bound: &zoql::bound::Query,
-        snapshot: &Arc<dyn Snapshot>,
     ) -> FileSpec {
-        let spec = &job.spec;
+        let (spec, settings) = (&job.spec, &tenant.settings);
         let base = &snapshot.catalog().object(bound.base).name;
         // First, and the same in both header styles: tap-zuora strips the prefix up to the dot.
         let flag = query.deleted.iter().map(|deleted| (format!("{base}.{}", deleted.column), false));
@@ -137,7 +122,7 @@ impl Runner {
         });
         let old = query.api_version <= OLD_DATETIMES;
         let datetimes = DatetimeStyle {
-            zone: if spec.utc { jiff::tz::TimeZone::UTC } else { self.config.tenant.zone() },
+            zone: if spec.utc { jiff::tz::TimeZone::UTC } else { settings.zone() },
             colon_in_offset: old,
             date_at_midnight_los_angeles: old,
         };
@@ -146,18 +131,34 @@ impl Runner {
             style: Style {
                 null_replacement: spec.null_replacement.clone().unwrap_or_default(),
                 datetimes,
-                distinguish_empty: self.config.files.distinguish_empty,
-                injection_guard: self.config.files.csv_injection_guard,
+                distinguish_empty: settings.files.distinguish_empty,
+                injection_guard: settings.files.csv_injection_guard,
             },
             format: match spec.format {
                 Format::Csv => export::compress::Format::Csv,
                 Format::Gzip => export::compress::Format::Gzip,
                 Format::Zip => export::compress::Format::Zip,
             },
-            level: self.config.files.compression_level.0,
+            level: settings.files.compression_level.0,
             encrypt_to: None,
             threads: NonZeroUsize::new(self.config.runner.threads).unwrap_or(NonZeroUsize::MIN),
         }
+    }
+}
+
+/// Queries with functions or aliases have one file, as in the original, unless that is too large.
+fn is_segmented(settings: &config::Tenant, query: &zoql::bound::Query, scope: Option<&Scope>) -> bool {
+    let wanted = match settings.files.segment {
+        Segment::Always => true,
+        Segment::Sessions => settings.segmentation && scope.is_some_and(|scope| scope.full.is_some()),
+    };
+    wanted && query.columns.iter().all(|column| is_plain(column, query))
+}
+
+fn limits(settings: &config::Tenant, is_segmented: bool) -> Limits {
+    Limits {
+        rows: is_segmented.then_some(settings.files.segment_rows),
+        bytes: NonZeroU64::new(settings.limits.file_bytes).filter(|_| settings.files.split),
     }
 }
 

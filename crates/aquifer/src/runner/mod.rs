@@ -18,7 +18,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, atomic::Ordering},
 };
 
-use engine::{Snapshot, Source};
+use engine::Snapshot;
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -29,13 +29,14 @@ use crate::{
     results::Results,
     secret,
     store::{Lease, LeaseToken, Store},
+    tenant::Tenants,
 };
 
 pub struct Runner {
     config: Config,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    source: Arc<dyn Source>,
+    tenants: Tenants,
     results: Results,
     /// Rung when a job may be waiting.
     bell: Notify,
@@ -83,7 +84,7 @@ impl Runner {
         config: Config,
         clock: Arc<dyn Clock>,
         store: Arc<dyn Store>,
-        source: Arc<dyn Source>,
+        tenants: Tenants,
         results: Results,
     ) -> Runner {
         Runner {
@@ -91,7 +92,7 @@ impl Runner {
             config,
             clock,
             store,
-            source,
+            tenants,
             results,
             bell: Notify::new(),
             stopping: watch::Sender::new(None),

@@ -1,12 +1,24 @@
 //! One job, from its lease to its end.
 
+use std::sync::Arc;
+
+use engine::Snapshot;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{AtWork, Runner};
 use crate::{
     job::{Event, Fault, FaultKind, Job, SnapshotMark, State},
     store::{self, Lease, LeaseToken},
+    tenant::Tenant,
 };
+
+/// A job that has its view of the data, and what its batches work with.
+pub(super) struct Attempt<'a> {
+    pub job: &'a Job,
+    pub tenant: &'a Tenant,
+    pub lease: &'a LeaseToken,
+    pub snapshot: Arc<dyn Snapshot>,
+}
 
 /// Why the work on a job stops before its end.
 #[derive(Debug)]
@@ -66,14 +78,17 @@ impl Runner {
 
     /// The whole way of a job that nothing stops.
     async fn work(&self, job: &Job, lease: &LeaseToken, at_work: &AtWork) -> Result<(), Stop> {
-        let source = self.source.clone();
+        let tenant = self.tenants.get(&job.tenant);
+        let tenant = tenant.ok_or_else(|| Stop::internal(format!("there is no tenant {} any more", job.tenant)))?;
+        let source = tenant.source.clone();
         let snapshot = tokio::task::spawn_blocking(move || source.begin()).await;
         let snapshot = snapshot.map_err(Stop::internal)?.map_err(Stop::internal)?;
         let snapshot = at_work.snapshot.get_or_init(|| snapshot);
         let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
         let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;
+        let attempt = &Attempt { job, tenant, lease, snapshot: snapshot.clone() };
         stream::iter(0..job.batches.len())
-            .map(|batch| self.batch(job, batch, snapshot.clone(), lease, &at_work.progress[batch]))
+            .map(|batch| self.batch(attempt, batch, &at_work.progress[batch]))
             .buffer_unordered(self.config.runner.batch_parallelism)
             .try_collect::<()>()
             .await?;

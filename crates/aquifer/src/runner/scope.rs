@@ -1,10 +1,11 @@
 //! Which rows a batch returns.
 
-use std::sync::Arc;
-
 use engine::{Position, Rows, Snapshot, Which};
 
-use super::{Runner, run::Stop};
+use super::{
+    Runner,
+    run::{Attempt, Stop},
+};
 use crate::{
     config::SessionPolicy,
     job::{
@@ -18,28 +19,27 @@ impl Runner {
     /// asks: while a job runs, nothing else moves its session.
     pub(super) async fn scope(
         &self,
-        job: &Job,
+        attempt: &Attempt<'_>,
         batch: usize,
         canonical: &str,
-        snapshot: &Arc<dyn Snapshot>,
     ) -> Result<Option<Scope>, Stop> {
+        let job = attempt.job;
         let Some(session) = job.spec.session() else { return Ok(None) };
         let query = &job.spec.queries[batch];
         let identity = Identity::new(query, canonical);
-        let start = self.start(job, batch, &session, &identity, snapshot).await?;
+        let start = self.start(attempt, batch, &session, &identity).await?;
         let (snapshot, tells_deletions, offset) =
-            (snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
+            (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
         let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions, offset));
         scope.await.map_err(Stop::internal)?.map(Some).map_err(Stop::internal)
     }
 
     async fn start(
         &self,
-        job: &Job,
+        Attempt { job, tenant, snapshot, .. }: &Attempt<'_>,
         batch: usize,
         key: &SessionKey,
         identity: &Identity,
-        snapshot: &Arc<dyn Snapshot>,
     ) -> Result<Start, Stop> {
         if let Some(at) = job.spec.incremental_time {
             return Ok(Start::At(at));
@@ -56,7 +56,7 @@ impl Runner {
         let session = self.store.session(&job.tenant, key).await?;
         let name = job.spec.queries[batch].name.as_deref();
         let start = session.start(identity, name, snapshot.taken_at(), self.config.retention.sessions());
-        if self.config.tenant.session_policy == SessionPolicy::Hold && matches!(start, Start::After { .. }) {
+        if tenant.settings.session_policy == SessionPolicy::Hold && matches!(start, Start::After { .. }) {
             let increments = self.store.increments(&job.tenant, key).await?;
             return Ok(session::undelivered(&increments, identity).unwrap_or(start));
         }

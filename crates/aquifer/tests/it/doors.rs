@@ -38,7 +38,7 @@ async fn a_key_is_in_use_until_its_request_is_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_requests_at_one_time_than_allowed() {
-    let (server, gate) = gated(|config| config.limits.concurrent_requests = 1).await;
+    let (server, gate) = gated(|config| config.tenant.limits.concurrent_requests = 1).await;
     let meanwhile = async {
         gate.reached(1).await;
         let second = server.send(Request::new("GET", "/v1/describe")).await;

@@ -22,6 +22,7 @@ use aquifer::{
     job::{JobId, State},
     secret,
     store::Token,
+    tenant::Tenants,
 };
 use engine::embedded::Embedded;
 use export::Cell;
@@ -104,7 +105,7 @@ fn template() -> TempDir {
     let runtime = runtime();
     let store = config.open_store().unwrap();
     runtime.block_on(async {
-        let client = access::create_client(&*store, "test", epoch()).await.unwrap().client_id;
+        let client = access::create_client(&*store, "default", "test", epoch()).await.unwrap().client_id;
         let token = Token { key: secret::token_key(TOKEN), client, expires_at: Timestamp::MAX };
         store.add_token(&token).await.unwrap();
     });
@@ -352,8 +353,9 @@ impl World {
     }
 
     fn start(&mut self) {
-        let runtime = runtime();
-        let running = App::start_on(settings(self.dir.path()), Arc::new(self.clock.clone()), self.source.clone());
+        let (runtime, config) = (runtime(), settings(self.dir.path()));
+        let tenants = Tenants::on(&config, |_| Ok(self.source.clone())).unwrap();
+        let running = App::start_on(config, Arc::new(self.clock.clone()), tenants);
         let running = runtime.block_on(running).unwrap();
         self.server = Some((runtime, running));
         // It tidies up when it starts.

@@ -47,9 +47,10 @@ fn gunzip(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gzip_file_holds_the_csv() {
     for level in ["1", "9"] {
-        let server =
-            Server::with(|config| config.files.compression_level = level.parse::<u8>().unwrap().try_into().unwrap())
-                .await;
+        let server = Server::with(|config| {
+            config.tenant.files.compression_level = level.parse::<u8>().unwrap().try_into().unwrap()
+        })
+        .await;
         let file = file(&server, names("gzip")).await;
         let answer = get(&server, &file, &[("Accept-Encoding", "gzip")]).await;
         assert_eq!(answer.header("Content-Length"), Some(answer.body.len().to_string().as_str()));
@@ -61,8 +62,8 @@ async fn a_gzip_file_holds_the_csv() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_zip_file_holds_one_csv_named_by_its_query() {
     let server = Server::with(|config| {
-        config.files.segment = aquifer::config::Segment::Always;
-        config.files.segment_rows = 2.try_into().unwrap();
+        config.tenant.files.segment = aquifer::config::Segment::Always;
+        config.tenant.files.segment_rows = 2.try_into().unwrap();
     })
     .await;
     let file = file(&server, names("zip")).await;

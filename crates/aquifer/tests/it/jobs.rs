@@ -130,7 +130,7 @@ async fn a_failing_query_aborts_its_job_and_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_runs_too_long_aborts_its_job() {
-    let (server, _gate, job) = gated(&[QUERY], |config| config.limits.query_seconds = 60).await;
+    let (server, _gate, job) = gated(&[QUERY], |config| config.tenant.limits.query_seconds = 60).await;
     server.clock.advance(seconds(60));
     assert_eq!(server.ended(job).await.fault.unwrap().kind, FaultKind::TimeLimit);
     let status = server.status(job).await;
@@ -215,7 +215,7 @@ async fn two_runners_on_one_store_never_run_one_job_at_once() {
     let server = Server::start().await;
     let app = &server.running.app;
     let (config, clock) = (app.config.clone(), app.clock.clone());
-    let other = Runner::new(config, clock, app.store.clone(), app.source.clone(), app.results.clone());
+    let other = Runner::new(config, clock, app.store.clone(), app.tenants.clone(), app.results.clone());
     let other = Arc::new(other);
     let dispatcher = tokio::spawn(other.clone().dispatch());
     let mut jobs = Vec::new();
@@ -265,7 +265,7 @@ async fn a_job_of_a_server_that_died_is_run_again_at_once_and_its_traces_are_gon
     let job = {
         let config = config(dir.path());
         let store = config.open_store().unwrap();
-        config.open_source(Arc::new(clock.clone())).unwrap();
+        config.open_source("default", Arc::new(clock.clone())).unwrap();
         let query = json!({ "queries": [{ "query": QUERY }] }).to_string();
         let spec = aquifer::aqua::submit::read(query.as_bytes()).unwrap().spec;
         let job = aquifer::job::Job::new(aquifer::job::JobId::new(epoch()), "default".into(), spec, vec![], epoch());
@@ -303,7 +303,7 @@ async fn a_job_that_kills_its_runners_is_given_up() {
         store.take(&lease, epoch(), 3, &[]).await.unwrap().unwrap();
     }
     let running = App::start(config(dir.path()), Arc::new(aquifer::clock::Manual::at(epoch()))).await.unwrap();
-    let credentials = aquifer::access::create_client(&*running.app.store, "test", epoch()).await.unwrap();
+    let credentials = aquifer::access::create_client(&*running.app.store, "default", "test", epoch()).await.unwrap();
     let request = || {
         Request::new("GET", &format!("/v1/batch-query/jobs/{}", job.id))
             .header("apiAccessKeyId", &credentials.client_id)

@@ -19,4 +19,5 @@ mod gate;
 mod http;
 mod jobs;
 mod server;
+mod tenants;
 mod wire;

@@ -6,9 +6,11 @@ use aquifer::{
     access::{self, Credentials},
     app::{App, Running},
     clock::{Clock as _, Manual},
-    config::Config,
+    config::{Config, DEFAULT},
     job::{Event, Job, JobId, State},
+    tenant::Tenants,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use engine::{
     Source,
     embedded::{Change, Embedded},
@@ -52,10 +54,15 @@ impl Server {
         let clock = Manual::at(epoch());
         let mut config = config(dir.path());
         change(&mut config);
-        let embedded = config.open_source(Arc::new(clock.clone())).unwrap();
+        let embedded = config.open_source(DEFAULT, Arc::new(clock.clone())).unwrap();
         fill(&embedded);
-        let running = App::start_on(config, Arc::new(clock.clone()), wrap(embedded)).await.unwrap();
-        let credentials = access::create_client(&*running.app.store, "test", clock.now()).await.unwrap();
+        let source = wrap(embedded);
+        let tenants = Tenants::on(&config, |tenant| match tenant {
+            DEFAULT => Ok(source.clone()),
+            other => Ok(config.open_source(other, Arc::new(clock.clone()))?),
+        });
+        let running = App::start_on(config.clone(), Arc::new(clock.clone()), tenants.unwrap()).await.unwrap();
+        let credentials = access::create_client(&*running.app.store, DEFAULT, "test", clock.now()).await.unwrap();
         let mut server = Server { running, clock, credentials, token: String::new(), dir };
         server.token = server.new_token().await;
         server
@@ -88,14 +95,22 @@ impl Server {
     }
 
     pub async fn stored(&self, job: JobId) -> Job {
-        self.running.app.store.job("default", job).await.unwrap().unwrap()
+        self.stored_of(DEFAULT, job).await
+    }
+
+    async fn stored_of(&self, tenant: &str, job: JobId) -> Job {
+        self.running.app.store.job(tenant, job).await.unwrap().unwrap()
     }
 
     /// Waits until a job has ended, and its runner has left it.
     pub async fn ended(&self, job: JobId) -> Job {
+        self.ended_of(DEFAULT, job).await
+    }
+
+    pub async fn ended_of(&self, tenant: &str, job: JobId) -> Job {
         let mut left = self.running.app.runner.left();
         loop {
-            let stored = self.stored(job).await;
+            let stored = self.stored_of(tenant, job).await;
             if stored.state.is_terminal() && !self.running.app.runner.is_at_work(job) {
                 return stored;
             }
@@ -108,17 +123,27 @@ impl Server {
         files_below(&self.dir.path().join("results"))
     }
 
+    /// What a new client of a tenant sends as `Authorization`.
+    pub async fn authorization(&self, tenant: &str) -> String {
+        let client = access::create_client(&*self.running.app.store, tenant, "other", self.clock.now()).await.unwrap();
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", client.client_id, client.client_secret)))
+    }
+
     /// Writes rows, CSV with a header, as another process does.
     pub fn load(&self, object: &str, csv: &str) {
+        self.load_into(DEFAULT, object, csv);
+    }
+
+    pub fn load_into(&self, tenant: &str, object: &str, csv: &str) {
         let path = self.dir.path().join("load.csv");
         std::fs::write(&path, csv).unwrap();
         let inputs = [Input { object: object.to_owned(), path }];
         let options = Options { zone: TimeZone::UTC, custom: false, whole: false, rejects: None };
-        load::load(&self.data(), &inputs, &options, self.clock.now(), &mut |_| {}).unwrap();
+        load::load(&self.data(tenant), &inputs, &options, self.clock.now(), &mut |_| {}).unwrap();
     }
 
     pub fn delete(&self, object: &str, ids: &[&str]) {
-        let mut load = self.data().begin_load(self.clock.now()).unwrap();
+        let mut load = self.data(DEFAULT).begin_load(self.clock.now()).unwrap();
         let object = load.catalog().find(object).unwrap();
         let mut deleter = load.deleter(object).unwrap();
         ids.iter().for_each(|id| assert_eq!(deleter.delete(id).unwrap(), Change::Deleted, "{id}"));
@@ -126,8 +151,8 @@ impl Server {
         load.commit().unwrap();
     }
 
-    fn data(&self) -> Arc<Embedded> {
-        self.running.app.config.open_source(Arc::new(self.clock.clone())).unwrap()
+    fn data(&self, tenant: &str) -> Arc<Embedded> {
+        self.running.app.config.open_source(tenant, Arc::new(self.clock.clone())).unwrap()
     }
 
     /// Stops the server, which must have nothing left to do.

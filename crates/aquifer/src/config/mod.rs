@@ -3,19 +3,27 @@
 //! A value comes from, later ones winning: the default here, the file given with `--config`, the environment
 //! (`AQUIFER_SECTION__KEY`, as in `AQUIFER_SERVER__LISTEN=0.0.0.0:8400`; lists separated by commas), the flags of a command.
 
+mod args;
+mod files;
+mod layers;
+mod tenant;
+
 use std::{
+    collections::BTreeMap,
     env,
     net::SocketAddr,
-    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use anyhow::Context as _;
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use zoql::Catalog;
 
+pub use self::args::{DataArgs, TenantArgs};
+pub use self::files::{CompressionLevel, Files, Segment};
+pub use self::tenant::{DEFAULT, MOST_OFFSET, Profile, SessionPolicy, Tenant, Zone};
 use crate::{clock::Clock, store};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,12 +32,12 @@ pub struct Config {
     pub server: Server,
     pub data: Data,
     pub catalog: CatalogDir,
-    pub zoql: Zoql,
+    /// The tenant `default`, which there always is.
     pub tenant: Tenant,
+    /// The others, by name.
+    pub tenants: BTreeMap<String, Tenant>,
     pub runner: Runner,
-    pub limits: Limits,
     pub retention: Retention,
-    pub files: Files,
 }
 
 /// The HTTP server.
@@ -54,7 +62,7 @@ impl Default for Server {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// The data directory: the tenant's data, the jobs, the result files. Made if it is not there.
+    /// The data directory: the tenants' data, the jobs, the result files. Made if it is not there.
     pub dir: PathBuf,
 }
 
@@ -97,82 +105,6 @@ impl From<Compat> for zoql::Compat {
         }
     }
 }
-
-/// Whose data it is.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Tenant {
-    /// Which data centre of the original to resemble. It decides the default zone.
-    pub profile: Profile,
-    /// The zone of datetimes in files and of values without an offset, as in `Europe/Berlin`. Default: America/Los_Angeles
-    /// with `profile = "us"`, UTC with `"eu"`.
-    pub zone: Option<Zone>,
-    /// The partner ids that jobs may name; others are refused with 90019. Absent: any.
-    pub partners: Option<Vec<String>>,
-    /// Seconds by which the windows of stateful jobs end before their snapshot, if the request does not say. At most 3,600.
-    /// There is no need for it: no change is missed without.
-    pub stateful_offset_seconds: u32,
-    /// What becomes of a window whose files were not all downloaded, when the session's next job comes.
-    pub session_policy: SessionPolicy,
-    /// Whether full loads of stateful jobs come in segments, see `files.segment_rows`.
-    pub segmentation: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum SessionPolicy {
-    /// The session goes on, as the original's.
-    Advance,
-    /// It goes on, and the next job's `warnings` say so.
-    #[default]
-    Warn,
-    /// The next job covers that window once more.
-    Hold,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    #[default]
-    Us,
-    Eu,
-}
-
-/// A zone that exists: an unknown name is a fault of the config, found when it is read.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Zone(pub TimeZone);
-
-impl TryFrom<String> for Zone {
-    type Error = jiff::Error;
-
-    fn try_from(name: String) -> Result<Zone, jiff::Error> {
-        TimeZone::get(&name).map(Zone)
-    }
-}
-
-impl Tenant {
-    pub fn zone(&self) -> TimeZone {
-        match (&self.zone, self.profile) {
-            (Some(zone), _) => zone.0.clone(),
-            (None, Profile::Eu) => TimeZone::UTC,
-            // The bundled database has this zone; UTC is only what the types ask for.
-            (None, Profile::Us) => TimeZone::get("America/Los_Angeles").unwrap_or(TimeZone::UTC),
-        }
-    }
-
-    /// The zone in which `incrementalTime` is read when it has no offset. The data centre's, not the tenant's.
-    pub fn increment_zone(&self) -> TimeZone {
-        Tenant { zone: None, ..self.clone() }.zone()
-    }
-
-    pub fn knows_partner(&self, partner: &str) -> bool {
-        self.partners.as_ref().is_none_or(|partners| partners.iter().any(|known| known == partner))
-    }
-}
-
-/// The longest offset of a stateful job, in seconds.
-pub const MOST_OFFSET: u32 = 3600;
 
 /// What runs the jobs.
 #[derive(Debug, Clone, Deserialize)]
@@ -267,62 +199,6 @@ impl Default for Retention {
     }
 }
 
-/// What result files look like.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Files {
-    /// Writes an empty text as `""`, so that it differs from a null. The original does not.
-    pub distinguish_empty: bool,
-    /// Puts an apostrophe before a text that a spreadsheet would read as a formula. Changes data.
-    pub csv_injection_guard: bool,
-    /// How hard gzip and zip files are compressed: 1, fast, to 9, small.
-    pub compression_level: CompressionLevel,
-    /// Which results are segments: files of so many rows at most, listed even if there is but one. Never those of
-    /// queries that select functions or aliases.
-    pub segment: Segment,
-    /// Rows of a segment.
-    pub segment_rows: NonZeroU64,
-    /// Goes on in another file when one reaches `limits.file_bytes`; the batch then has segments. If false, there is
-    /// one file, and its download is refused with 403.
-    pub split: bool,
-}
-
-impl Default for Files {
-    fn default() -> Files {
-        Files {
-            distinguish_empty: false,
-            csv_injection_guard: false,
-            compression_level: CompressionLevel::default(),
-            segment: Segment::Sessions,
-            segment_rows: NonZeroU64::MIN.saturating_add(499_999),
-            split: true,
-        }
-    }
-}
-
-/// A level that exists.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(try_from = "u8")]
-pub struct CompressionLevel(pub export::compress::Level);
-
-impl TryFrom<u8> for CompressionLevel {
-    type Error = String;
-
-    fn try_from(level: u8) -> Result<CompressionLevel, String> {
-        let known = export::compress::Level::new(level).map(CompressionLevel);
-        known.ok_or_else(|| format!("{level} is no level of compression, those are 1 to 9"))
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Segment {
-    /// Those of full loads in stateful jobs, if the tenant has `segmentation`.
-    Sessions,
-    /// All.
-    Always,
-}
-
 impl Config {
     /// The defaults, with everything kept in `data`.
     pub fn at(data: impl Into<PathBuf>) -> Config {
@@ -331,32 +207,12 @@ impl Config {
 
     /// Reads the file, if one is given, and lays the environment over it.
     pub fn read(file: Option<&Path>) -> anyhow::Result<Config> {
-        Config::layered(file, env::vars())
+        layers::read(file, env::vars())
     }
 
     /// The defaults, changed by variables as the environment has them.
     pub fn from_vars(vars: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
-        Config::layered(None, vars)
-    }
-
-    fn layered(file: Option<&Path>, vars: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
-        // Only names with a double underscore are settings: AQUIFER_URL and its like belong to the client commands.
-        let settings = vars.filter(|(name, _)| name.starts_with("AQUIFER_") && name.contains("__")).collect();
-        let environment = config::Environment::with_prefix("AQUIFER")
-            .prefix_separator("_")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("tenant.partners")
-            .source(Some(settings));
-        let mut layers = config::Config::builder();
-        if let Some(file) = file {
-            anyhow::ensure!(file.is_file(), "{}: there is no such config file", file.display());
-            layers = layers.add_source(config::File::from(file).format(config::FileFormat::Toml));
-        }
-        let config: Config = layers.add_source(environment).build()?.try_deserialize()?;
-        config.check()?;
-        Ok(config)
+        layers::read(None, vars)
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -370,9 +226,27 @@ impl Config {
         ] {
             anyhow::ensure!(value > 0, "{name} must be at least 1");
         }
-        let offset = self.tenant.stateful_offset_seconds;
-        anyhow::ensure!(offset <= MOST_OFFSET, "tenant.stateful_offset_seconds must be at most {MOST_OFFSET}");
+        self.tenant.check().context("tenant")?;
+        for (name, tenant) in &self.tenants {
+            tenant::check_name(name).with_context(|| format!("tenants.{name}"))?;
+            tenant.check().with_context(|| format!("tenants.{name}"))?;
+        }
         Ok(())
+    }
+
+    /// Every tenant by its name, the one without a name of its own first.
+    pub fn all_tenants(&self) -> impl Iterator<Item = (&str, &Tenant)> {
+        let others = self.tenants.iter().map(|(name, tenant)| (name.as_str(), tenant));
+        std::iter::once((DEFAULT, &self.tenant)).chain(others)
+    }
+
+    /// The settings of a tenant that somebody named.
+    pub fn tenant(&self, name: &str) -> anyhow::Result<&Tenant> {
+        let found = self.all_tenants().find(|(known, _)| *known == name).map(|(_, tenant)| tenant);
+        found.with_context(|| {
+            let known: Vec<&str> = self.all_tenants().map(|(name, _)| name).collect();
+            format!("the settings have no tenant {name}; those are: {}", known.join(", "))
+        })
     }
 
     /// The configured object model, without the custom fields that loads have added.
@@ -395,9 +269,9 @@ impl Config {
         Ok(Arc::new(catalog))
     }
 
-    /// Opens the tenant's data, making it if there is none.
-    pub fn open_source(&self, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<engine::embedded::Embedded>> {
-        let path = self.data.dir.join("tenants/default/data.sqlite");
+    /// Opens a tenant's data, making it if there is none.
+    pub fn open_source(&self, tenant: &str, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<engine::embedded::Embedded>> {
+        let path = self.source_path(tenant);
         self.make_dir(path.parent().unwrap_or(&self.data.dir))?;
         let source = engine::embedded::Embedded::open(&path, self.catalog()?, Arc::new(move || clock.now()))?;
         Ok(Arc::new(source.with_readers(self.runner.threads)))
@@ -407,6 +281,11 @@ impl Config {
     pub fn open_store(&self) -> anyhow::Result<Arc<dyn store::Store>> {
         self.make_dir(&self.data.dir)?;
         Ok(Arc::new(store::sqlite::Sqlite::open(&self.data.dir.join("store.sqlite"))?))
+    }
+
+    /// Where a tenant's data is.
+    pub fn source_path(&self, tenant: &str) -> PathBuf {
+        self.data.dir.join("tenants").join(tenant).join("data.sqlite")
     }
 
     pub fn results_dir(&self) -> PathBuf {
@@ -466,29 +345,10 @@ impl Retention {
     }
 }
 
-/// The flags of every command that touches data.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct DataArgs {
-    /// Settings, as in aquifer.toml.example
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The data directory [default: aquifer-data]
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-}
-
-impl DataArgs {
-    pub fn config(&self) -> anyhow::Result<Config> {
-        let mut config = Config::read(self.config.as_deref())?;
-        if let Some(data) = &self.data {
-            config.data.dir.clone_from(data);
-        }
-        Ok(config)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn from_env(vars: &[(&str, &str)]) -> anyhow::Result<Config> {
@@ -498,7 +358,7 @@ mod tests {
     #[test]
     fn the_example_shows_the_defaults() {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../aquifer.toml.example");
-        let mut config = Config::layered(Some(&example), std::iter::empty()).unwrap();
+        let mut config = layers::read(Some(&example), std::iter::empty()).unwrap();
         // The one default that depends on the machine.
         config.runner.threads = Runner::default().threads;
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
@@ -521,8 +381,35 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_has_what_all_have_but_for_what_it_says_itself() {
+        let config = from_env(&[
+            ("AQUIFER_LIMITS__QUERIES", "7"),
+            ("AQUIFER_LIMITS__QUERY_SECONDS", "60"),
+            ("AQUIFER_TENANTS__ACME__LIMITS__QUERIES", "9"),
+            ("AQUIFER_TENANTS__ACME__PROFILE", "eu"),
+            ("AQUIFER_TENANTS__ACME__PARTNERS", "salesforce"),
+        ])
+        .unwrap();
+        let limits = |name| {
+            let limits = &config.tenant(name).unwrap().limits;
+            (limits.queries, limits.query_seconds, limits.concurrent_jobs)
+        };
+        assert_eq!(limits("default"), (7, 60, 50));
+        assert_eq!(limits("acme"), (9, 60, 50));
+        let acme = config.tenant("acme").unwrap();
+        assert_eq!(acme.zone(), TimeZone::UTC);
+        assert!(acme.knows_partner("salesforce") && !acme.knows_partner("other"));
+        let unknown = config.tenant("acne").unwrap_err().to_string();
+        assert!(unknown.contains("default, acme"), "{unknown}");
+    }
+
+    #[test]
     fn what_is_wrong_is_refused_by_name() {
         for (name, value, said) in [
+            ("AQUIFER_TENANTS__UP.__ZONE", "UTC", "tenants.up."),
+            ("AQUIFER_TENANTS__DEFAULT__ZONE", "UTC", "tenants.default"),
+            ("AQUIFER_TENANTS__ACME__STATEFUL_OFFSET_SECONDS", "3601", "tenants.acme"),
+            ("AQUIFER_TENANTS__ACME__LIMITS__QUERY", "1", "query"),
             ("AQUIFER_SERVER__LISTN", "x", "listn"),
             ("AQUIFER_TENANT__ZONE", "Mars/Olympus", "Mars/Olympus"),
             ("AQUIFER_RUNNER__JOBS", "0", "runner.jobs"),

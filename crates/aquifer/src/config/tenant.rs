@@ -1,0 +1,107 @@
+//! Tenants: whose data it is, and what is particular about each.
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::{Files, Limits, Zoql};
+
+/// The tenant that there is without being named.
+pub const DEFAULT: &str = "default";
+
+/// What is particular about a tenant. What its own `zoql`, `limits` and `files` leave out is as the sections of that name
+/// outside of all tenants say.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tenant {
+    /// Which data centre of the original to resemble. It decides the default zone.
+    pub profile: Profile,
+    /// The zone of datetimes in files and of values without an offset, as in `Europe/Berlin`. Default: America/Los_Angeles
+    /// with `profile = "us"`, UTC with `"eu"`.
+    pub zone: Option<Zone>,
+    /// The partner ids that jobs may name; others are refused with 90019. Absent: any.
+    pub partners: Option<Vec<String>>,
+    /// Seconds by which the windows of stateful jobs end before their snapshot, if the request does not say. At most 3,600.
+    /// There is no need for it: no change is missed without.
+    pub stateful_offset_seconds: u32,
+    /// What becomes of a window whose files were not all downloaded, when the session's next job comes.
+    pub session_policy: SessionPolicy,
+    /// Whether full loads of stateful jobs come in segments, see `files.segment_rows`.
+    pub segmentation: bool,
+    pub zoql: Zoql,
+    pub limits: Limits,
+    pub files: Files,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionPolicy {
+    /// The session goes on, as the original's.
+    Advance,
+    /// It goes on, and the next job's `warnings` say so.
+    #[default]
+    Warn,
+    /// The next job covers that window once more.
+    Hold,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    #[default]
+    Us,
+    Eu,
+}
+
+/// A zone that exists: an unknown name is a fault of the config, found when it is read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Zone(pub TimeZone);
+
+impl TryFrom<String> for Zone {
+    type Error = jiff::Error;
+
+    fn try_from(name: String) -> Result<Zone, jiff::Error> {
+        TimeZone::get(&name).map(Zone)
+    }
+}
+
+impl Tenant {
+    pub fn zone(&self) -> TimeZone {
+        match (&self.zone, self.profile) {
+            (Some(zone), _) => zone.0.clone(),
+            (None, Profile::Eu) => TimeZone::UTC,
+            // The bundled database has this zone; UTC is only what the types ask for.
+            (None, Profile::Us) => TimeZone::get("America/Los_Angeles").unwrap_or(TimeZone::UTC),
+        }
+    }
+
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let offset = self.stateful_offset_seconds;
+        anyhow::ensure!(offset <= MOST_OFFSET, "stateful_offset_seconds must be at most {MOST_OFFSET}");
+        Ok(())
+    }
+
+    /// The zone in which `incrementalTime` is read when it has no offset. The data centre's, not the tenant's.
+    pub fn increment_zone(&self) -> TimeZone {
+        Tenant { zone: None, ..self.clone() }.zone()
+    }
+
+    pub fn knows_partner(&self, partner: &str) -> bool {
+        self.partners.as_ref().is_none_or(|partners| partners.iter().any(|known| known == partner))
+    }
+}
+
+/// The longest offset of a stateful job, in seconds.
+pub const MOST_OFFSET: u32 = 3600;
+
+/// A tenant's name is a folder's as well.
+pub(super) fn check_name(name: &str) -> anyhow::Result<()> {
+    const MOST: usize = 40;
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    anyhow::ensure!(
+        (1..=MOST).contains(&name.len()) && name.bytes().all(is_plain),
+        "a tenant's name has 1 to {MOST} small letters, digits, - and _"
+    );
+    anyhow::ensure!(name != DEFAULT, "the settings of the tenant {DEFAULT} are those of [tenant]");
+    Ok(())
+}
