@@ -23,3 +23,4 @@ pub mod runner;
 pub mod secret;
 pub mod store;
 pub mod tenant;
+pub mod web;

@@ -35,7 +35,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use crate::{app::App, aqua};
+use crate::{app::App, aqua, web::layout};
 
 /// What the doors remember from one request to the next, until a restart.
 #[derive(Default)]
@@ -67,7 +67,10 @@ pub fn service(app: Arc<App>) -> Service {
         .route_layer(middleware::from_fn_with_state(app.clone(), idempotency::idempotent))
         .route_layer(middleware::from_fn_with_state(app.clone(), throttle::throttle))
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::authenticate));
-    let open = Router::new().route("/oauth/token", post(token::token)).route("/healthz", get(health));
+    let open = Router::new()
+        .route("/oauth/token", post(token::token))
+        .route("/healthz", get(health))
+        .route(layout::STYLE, get(layout::style));
     let unpacked = ServiceBuilder::new()
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .map_request(|request: Request<_>| request.map(Body::new));
@@ -131,14 +134,14 @@ fn plain_path(mut request: Request) -> Request {
 
 type IsCompressible = fn(axum::http::StatusCode, axum::http::Version, &HeaderMap, &axum::http::Extensions) -> bool;
 
-/// The types that the original compresses. Result files that are compressed already are not among them.
+/// The types that the original compresses, and our stylesheet. Result files that are compressed already are not among them.
 fn is_compressible(
     _: axum::http::StatusCode,
     _: axum::http::Version,
     headers: &HeaderMap,
     _: &axum::http::Extensions,
 ) -> bool {
-    let types = ["application/json", "application/xml", "text/html", "text/csv", "text/plain"];
+    let types = ["application/json", "application/xml", "text/html", "text/css", "text/csv", "text/plain"];
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     types.contains(&content_type.split(';').next().unwrap_or_default().trim())
 }
