@@ -18,6 +18,7 @@ mod files;
 mod gate;
 mod http;
 mod jobs;
+mod nightly;
 mod server;
 mod tenants;
 mod wire;
