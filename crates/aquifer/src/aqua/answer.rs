@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::error::{Body, QueryFault};
+use super::error::{Body, DELETED_UNSUPPORTED, QueryFault};
 use crate::{
     job::{
         Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, FullReason, Job, JobId, Language,
@@ -136,6 +136,8 @@ pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> 
     let code = job.fault.as_ref().map(|fault| match fault.kind {
         FaultKind::Query => ("90007", "The query execution has been aborted."),
         FaultKind::TimeLimit => ("90027", "The query execution has been aborted."),
+        FaultKind::JobTimeLimit => ("90029", "The job was marked Error after too long in Processing."),
+        FaultKind::DeletedNotAllowed => ("90017", DELETED_UNSUPPORTED),
         FaultKind::Internal => ("90010", "Internal Server Error."),
     });
     let message = job.fault.as_ref().zip(code).map(|(fault, (_, text))| format!("{text} {}", fault.message));
@@ -343,6 +345,7 @@ pub(super) fn job_word(state: State) -> &'static str {
         State::Completed => "completed",
         State::Aborted => "aborted",
         State::Cancelled => "cancelled",
+        State::Error => "error",
     }
 }
 
@@ -353,5 +356,6 @@ pub(super) fn batch_word(state: BatchState) -> &'static str {
         BatchState::Completed => "completed",
         BatchState::Aborted => "aborted",
         BatchState::Cancelled => "cancelled",
+        BatchState::DeletedNotAllowed => "deleted_notallowed",
     }
 }

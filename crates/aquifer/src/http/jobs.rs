@@ -68,7 +68,7 @@ pub(super) async fn accept(
         recipient::of_tenant(&*app.store, &tenant.name, now).await?;
     }
     let job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
-    app.store.insert(&job, tenant.settings.limits.concurrent_jobs).await?;
+    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
     Ok(job)
 }
 

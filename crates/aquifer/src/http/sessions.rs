@@ -63,7 +63,7 @@ pub async fn replay(
     let spec = Spec { replay: Some(number), offset: None, ..original.spec };
     let now = app.clock.now();
     let job = Job::new(JobId::new(now), client.tenant.clone(), spec, Vec::new(), now);
-    app.store.insert(&job, tenant.settings.limits.concurrent_jobs).await?;
+    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
     tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
     app.runner.wake();
     Ok(respond::json(StatusCode::OK, &answer::submitted(&job)))

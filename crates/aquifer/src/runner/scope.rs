@@ -31,7 +31,8 @@ impl Runner {
         let (snapshot, tells_deletions, offset) =
             (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
         let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions, offset));
-        scope.await.map_err(Stop::internal)?.map(Some).map_err(Stop::internal)
+        let scope = scope.await.map_err(Stop::internal)?;
+        scope.map(Some).map_err(|error| Stop::source(Some(batch), &error))
     }
 
     async fn start(

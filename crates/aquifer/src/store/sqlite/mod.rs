@@ -8,6 +8,7 @@ mod jobs;
 mod keys;
 mod retention;
 mod sessions;
+mod turns;
 mod value;
 
 use std::{
@@ -22,7 +23,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
     Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention,
-    Store, Token,
+    Store, Terms, Token,
 };
 use crate::job::{Event, FileId, Increment, Job, JobId, Session, SessionKey};
 
@@ -32,6 +33,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_sessions.sql"),
     include_str!("../../../migrations/sqlite/0003_keys.sql"),
     include_str!("../../../migrations/sqlite/0004_recipients.sql"),
+    include_str!("../../../migrations/sqlite/0006_turns.sql"),
 ];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
@@ -145,9 +147,9 @@ impl Store for Sqlite {
         self.write(move |tx| sessions::acknowledge(tx, &tenant, &session, increment, now)).await
     }
 
-    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32, at_work: &[JobId]) -> Result<Option<Job>> {
-        let (lease, at_work) = (lease.clone(), at_work.to_vec());
-        self.write(move |tx| jobs::take(tx, &lease, now, max_attempts, &at_work)).await
+    async fn take(&self, lease: &Lease, now: Timestamp, terms: &Terms) -> Result<Option<Job>> {
+        let (lease, terms) = (lease.clone(), terms.clone());
+        self.write(move |tx| turns::take(tx, &lease, now, &terms)).await
     }
 
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()> {
