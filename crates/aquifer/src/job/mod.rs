@@ -9,11 +9,15 @@
 
 mod id;
 pub mod session;
+mod spans;
 mod spec;
 
 pub use id::{BatchId, FileId, JobId};
 pub use session::{FullReason, Identity, Increment, Scope, Session};
+pub use spans::Spans;
 pub use spec::{Deleted, Encryption, Flag, Format, Language, Query, SessionKey, Spec};
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -301,6 +305,11 @@ impl Job {
         outputs.flat_map(|batch| {
             batch.output.iter().flat_map(move |output| output.files.iter().map(move |file| (batch, file)))
         })
+    }
+
+    /// Whether everything has been downloaded whole, given when what was. Nobody needs to download a file without rows.
+    pub fn is_delivered(&self, downloads: &HashMap<FileId, Timestamp>) -> bool {
+        self.published().all(|(_, file)| file.rows == 0 || downloads.contains_key(&file.id))
     }
 
     /// Where the current attempt's files are kept; nothing else is.

@@ -46,6 +46,7 @@ where
         jobs_of_a_session_run_one_after_another
         a_session_moves_with_its_completed_job_and_only_with_it
         increments_are_numbered_downloaded_and_acknowledged
+        a_replay_that_is_downloaded_delivers_its_increment
         what_is_over_is_purged
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
@@ -408,6 +409,7 @@ fn both_scoped(position: &str) -> Vec<Event> {
         from: None,
         to: to.clone(),
         known: position.into(),
+        lacks_deletions: true,
     };
     let started = |batch| Event::BatchStarted { batch, at: at(4), scope: Some(scope(batch)) };
     vec![Event::Began(to.clone()), started(0), finished(0), started(1), finished(1)]
@@ -463,9 +465,10 @@ async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Store) 
         submitted(store, stateful()).await;
         run(store, both_scoped(position).into_iter().chain([Event::Completed { at: at(6) }])).await;
     }
-    let increments = store.increments("default", &nightly()).await.unwrap();
+    let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
     let numbers: Vec<u32> = increments.iter().map(|increment| increment.number).collect();
     assert_eq!(numbers, [1, 2]);
+    assert_eq!(store.increments("default", &nightly(), 1).await.unwrap(), increments[1..]);
     assert!(increments.iter().all(|increment| !increment.is_delivered()));
 
     assert!(store.acknowledge("default", &nightly(), 1, at(20)).await.unwrap());
@@ -473,14 +476,35 @@ async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Store) 
     assert!(!store.acknowledge("default", &nightly(), 3, at(20)).await.unwrap());
     assert!(!store.acknowledge("other", &nightly(), 1, at(20)).await.unwrap());
     let files: Vec<FileId> = increments[1].job.published().map(|(_, file)| file.id).collect();
-    store.downloaded(files[0], at(30)).await.unwrap();
-    store.downloaded(files[0], at(31)).await.unwrap();
-    let half = store.increments("default", &nightly()).await.unwrap();
+    store.sent(files[0], 0..1 << 40, at(30)).await.unwrap();
+    store.sent(files[0], 0..1 << 40, at(31)).await.unwrap();
+    let half = store.increments("default", &nightly(), u32::MAX).await.unwrap();
     assert_eq!(half[0].acknowledged_at, Some(at(20)));
     assert_eq!((half[1].downloads.get(&files[0]), half[1].is_delivered()), (Some(&at(30)), false));
     assert_eq!(store.file("default", files[0]).await.unwrap().unwrap().downloaded_at, Some(at(30)));
-    store.downloaded(files[1], at(32)).await.unwrap();
-    assert!(store.increments("default", &nightly()).await.unwrap().iter().all(Increment::is_delivered));
+    // In parts, of which none is all and some are twice.
+    for (part, is_all) in [(5..1 << 40, false), (7..9, false), (0..6, true)] {
+        store.sent(files[1], part, at(32)).await.unwrap();
+        let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+        assert_eq!(increments.iter().all(Increment::is_delivered), is_all);
+    }
+}
+
+async fn a_replay_that_is_downloaded_delivers_its_increment(store: &dyn Store) {
+    submitted(store, stateful()).await;
+    run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    let mut replay = stateful();
+    replay.spec.replay = Some(1);
+    submitted(store, replay).await;
+    let replay = run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    let files: Vec<FileId> = replay.published().map(|(_, file)| file.id).collect();
+    for (file, when, replayed_at) in [(files[0], 30, None), (files[1], 31, Some(at(31))), (files[1], 32, Some(at(31)))]
+    {
+        store.sent(file, 0..1 << 40, at(when)).await.unwrap();
+        let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+        assert_eq!((increments.len(), increments[0].replayed_at), (1, replayed_at));
+        assert_eq!(increments[0].is_delivered(), replayed_at.is_some());
+    }
 }
 
 async fn what_is_over_is_purged(store: &dyn Store) {

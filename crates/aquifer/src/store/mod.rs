@@ -7,7 +7,7 @@
 mod conformance;
 pub mod sqlite;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -172,8 +172,8 @@ pub trait Store: Send + Sync + 'static {
     /// What a session has come to: nothing yet, if no job of it has completed.
     async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session>;
 
-    /// The jobs that moved a session and are still kept, oldest first.
-    async fn increments(&self, tenant: &str, session: &SessionKey) -> Result<Vec<Increment>>;
+    /// The last jobs that moved a session and are still kept, so many at most, oldest first.
+    async fn increments(&self, tenant: &str, session: &SessionKey, most: u32) -> Result<Vec<Increment>>;
 
     /// Notes that the client has stored an increment; the first time counts. False if there is no such increment.
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool>;
@@ -197,8 +197,9 @@ pub trait Store: Send + Sync + 'static {
 
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
 
-    /// Notes that a file has been downloaded whole; the first time counts.
-    async fn downloaded(&self, id: FileId, now: Timestamp) -> Result<()>;
+    /// Notes that a range of a file's bytes has been sent. When all have been, at once or in parts, the file has been
+    /// downloaded whole, and the first time counts; when all files of a replay have been, so has the increment.
+    async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()>;
 
     async fn kept(&self, job: JobId) -> Result<Kept>;
 

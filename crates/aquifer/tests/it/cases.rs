@@ -50,6 +50,8 @@ scenarios! {
     segments
     sessions
     sessions_deleted
+    sessions_delivered
+    sessions_forgotten
     sessions_hold
     sessions_increments
     sessions_order

@@ -111,12 +111,6 @@ pub fn file(tx: &Transaction<'_>, tenant: &str, id: FileId) -> Result<Option<Pub
     Ok(file.optional()?)
 }
 
-pub fn downloaded(tx: &Transaction<'_>, id: FileId, now: Timestamp) -> Result<()> {
-    let sql = "UPDATE files SET downloaded_at = :now WHERE id = :id AND downloaded_at IS NULL";
-    tx.execute(sql, named_params! { ":now": At(now), ":id": Text(id) })?;
-    Ok(())
-}
-
 /// The lease must be this one. Not that it has not run out: as long as nobody else took the job, its runner may go on.
 fn check_lease(tx: &Transaction<'_>, id: JobId, token: &LeaseToken) -> Result<()> {
     let sql = "SELECT lease_token FROM jobs WHERE id = ?";

@@ -4,6 +4,7 @@
 //! on disk, since a job that was accepted must outlive a power cut.
 
 mod access;
+mod downloads;
 mod jobs;
 mod keys;
 mod retention;
@@ -12,6 +13,7 @@ mod turns;
 mod value;
 
 use std::{
+    ops::Range,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -33,7 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_sessions.sql"),
     include_str!("../../../migrations/sqlite/0003_keys.sql"),
     include_str!("../../../migrations/sqlite/0004_recipients.sql"),
-    include_str!("../../../migrations/sqlite/0006_turns.sql"),
+    include_str!("../../../migrations/sqlite/0006_turns_and_downloads.sql"),
 ];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
@@ -137,9 +139,9 @@ impl Store for Sqlite {
         self.read(move |tx| sessions::find(tx, &tenant, &session)).await
     }
 
-    async fn increments(&self, tenant: &str, session: &SessionKey) -> Result<Vec<Increment>> {
+    async fn increments(&self, tenant: &str, session: &SessionKey, most: u32) -> Result<Vec<Increment>> {
         let (tenant, session) = (tenant.to_owned(), session.clone());
-        self.read(move |tx| sessions::increments(tx, &tenant, &session)).await
+        self.read(move |tx| sessions::increments(tx, &tenant, &session, most)).await
     }
 
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool> {
@@ -171,8 +173,8 @@ impl Store for Sqlite {
         self.read(move |tx| jobs::file(tx, &tenant, id)).await
     }
 
-    async fn downloaded(&self, id: FileId, now: Timestamp) -> Result<()> {
-        self.write(move |tx| jobs::downloaded(tx, id, now)).await
+    async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()> {
+        self.write(move |tx| downloads::sent(tx, id, range, now)).await
     }
 
     async fn kept(&self, job: JobId) -> Result<Kept> {

@@ -18,3 +18,9 @@ CREATE TABLE turns (
     partner TEXT NOT NULL,
     UNIQUE (tenant, partner)
 ) STRICT;
+
+-- What has been downloaded.
+
+ALTER TABLE files ADD COLUMN sent TEXT; -- JSON: the ranges of its bytes that have been sent, as long as these are not all
+
+ALTER TABLE increments ADD COLUMN replayed_at INTEGER; -- when a replay of it was first downloaded whole
