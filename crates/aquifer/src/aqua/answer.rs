@@ -1,11 +1,13 @@
 //! Answers about jobs. Which keys are there matters as much as what they say: tap-zuora takes a top-level `message` for
 //! failure, others test for `fileId` and `segments`.
 
+use std::borrow::Cow;
+
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::error::{Body, QueryFault};
+use super::error::{Body, DELETED_UNSUPPORTED, QueryFault};
 use crate::{
     job::{
         Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, FullReason, Job, JobId, Language,
@@ -36,7 +38,7 @@ pub struct JobAnswer<'a> {
     terminal: Option<bool>,
     /// Ours.
     #[serde(skip_serializing_if = "Option::is_none")]
-    warnings: Option<&'a [String]>,
+    warnings: Option<Vec<Cow<'a, str>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,18 +101,20 @@ struct BatchAnswer<'a> {
     rows_so_far: Option<u64>,
 }
 
-/// To a submit that was accepted. Neither `startTime` nor any `message`.
-pub fn submitted(job: &Job) -> JobAnswer<'_> {
-    let batch = |(query, batch): (_, &Batch)| BatchAnswer {
+/// To a submit that was accepted. Neither `startTime` nor any `message`. `full` is what each batch is going to be, as far as
+/// is known.
+pub fn submitted<'a>(job: &'a Job, full: &[bool]) -> JobAnswer<'a> {
+    let batches = job.spec.queries.iter().zip(&job.batches).zip(full);
+    let batch = |((query, batch), full): ((_, &Batch), &bool)| BatchAnswer {
         batch_id: Some(batch.id.to_string()),
-        full: job.spec.incremental_time.is_none(),
+        full: *full,
         ..pending(query)
     };
     JobAnswer {
-        batches: job.spec.queries.iter().zip(&job.batches).map(batch).collect(),
+        batches: batches.map(batch).collect(),
         status: job_word(State::Submitted),
         terminal: Some(false),
-        warnings: Some(&job.warnings),
+        warnings: Some(warnings(job)),
         id: Some(job.id),
         incremental_time: job.spec.incremental_time.map(Timestamp::as_millisecond),
         ..echo(&job.spec)
@@ -136,6 +140,8 @@ pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> 
     let code = job.fault.as_ref().map(|fault| match fault.kind {
         FaultKind::Query => ("90007", "The query execution has been aborted."),
         FaultKind::TimeLimit => ("90027", "The query execution has been aborted."),
+        FaultKind::JobTimeLimit => ("90029", "The job was marked Error after too long in Processing."),
+        FaultKind::DeletedNotAllowed => ("90017", DELETED_UNSUPPORTED),
         FaultKind::Internal => ("90010", "Internal Server Error."),
     });
     let message = job.fault.as_ref().zip(code).map(|(fault, (_, text))| format!("{text} {}", fault.message));
@@ -146,10 +152,19 @@ pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> 
         start_time: job.snapshot.as_ref().map(|snapshot| time(snapshot.at, zone)),
         status: job_word(job.state),
         terminal: Some(job.state.is_terminal()),
-        warnings: Some(&job.warnings),
+        warnings: Some(warnings(job)),
         id: Some(job.id),
         ..echo(&job.spec)
     }
+}
+
+/// What was to be said at the submit, and what its batches have found out since.
+fn warnings(job: &Job) -> Vec<Cow<'_, str>> {
+    let lacks_deletions = |batch: &Batch| batch.scope.as_ref().is_some_and(|scope| scope.lacks_deletions);
+    let lacking = job.batches.iter().zip(1..).filter(|(batch, _)| lacks_deletions(batch)).map(|(_, number)| {
+        format!("incrementalTime is before deletions that are no longer kept: query {number} may lack some").into()
+    });
+    job.warnings.iter().map(|warning| warning.as_str().into()).chain(lacking).collect()
 }
 
 /// What every answer says back of the request.
@@ -343,6 +358,7 @@ pub(super) fn job_word(state: State) -> &'static str {
         State::Completed => "completed",
         State::Aborted => "aborted",
         State::Cancelled => "cancelled",
+        State::Error => "error",
     }
 }
 
@@ -353,5 +369,6 @@ pub(super) fn batch_word(state: BatchState) -> &'static str {
         BatchState::Completed => "completed",
         BatchState::Aborted => "aborted",
         BatchState::Cancelled => "cancelled",
+        BatchState::DeletedNotAllowed => "deleted_notallowed",
     }
 }

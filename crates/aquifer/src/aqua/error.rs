@@ -133,6 +133,10 @@ const NOT_FOUND: u32 = 50_000_040;
 const CONFLICT: u32 = 50_000_050;
 const TOO_MANY_REQUESTS: u32 = 50_000_070;
 
+/// Without quotes and full stop, unlike the documentation: tap-zuora compares this text.
+pub(super) const DELETED_UNSUPPORTED: &str = "Objects included in the queries do not support the querying of deleted \
+                                              records. Remove Deleted section in the JSON request and retry the request";
+
 /// The text of an error that is ours, whatever it was: it is in the log.
 const INTERNAL_TEXT: &str = "Internal Server Error.";
 
@@ -158,12 +162,7 @@ impl Error {
             Error::BadIncrementalTime => aqua("90015", "The incremental timestamp is invalid."),
             Error::BadOffset => aqua("90015", "The incremental timestamp is invalid (offset is 0 to 3600 seconds)"),
             Error::NoQueries => aqua("90016", "There are no queries in the AQuA input."),
-            Error::DeletedUnsupported => aqua(
-                "90017",
-                // Without quotes and full stop, unlike the documentation: tap-zuora compares this text.
-                "Objects included in the queries do not support the querying of deleted records. Remove Deleted section \
-                 in the JSON request and retry the request",
-            ),
+            Error::DeletedUnsupported => aqua("90017", DELETED_UNSUPPORTED),
             Error::UnknownPartner => aqua("90019", "Partner ID is not recognized."),
             Error::TooManyJobs => aqua("90028", "There are too many concurrent jobs."),
             Error::NoRecipient(why) => aqua("90010", &format!("{INTERNAL_TEXT} Files cannot be encrypted: {why}.")),

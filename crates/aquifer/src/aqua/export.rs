@@ -76,7 +76,7 @@ pub fn status(job: &Job, zone: &TimeZone) -> Value {
         State::Submitted => "Pending",
         State::Executing => "Processing",
         State::Completed => "Completed",
-        State::Aborted => "Failed",
+        State::Aborted | State::Error => "Failed",
         State::Cancelled => "Canceled",
     };
     let mut answer = json!({

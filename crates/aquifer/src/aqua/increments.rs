@@ -25,6 +25,7 @@ fn increment(increment: &Increment, zone: &TimeZone) -> Value {
         "snapshot": job.snapshot.as_ref().map(|snapshot| mark(snapshot, zone)),
         "completedAt": job.ended_at.map(|at| time(at, zone)),
         "acknowledgedAt": increment.acknowledged_at.map(|at| time(at, zone)),
+        "replayedAt": increment.replayed_at.map(|at| time(at, zone)),
         "delivered": increment.is_delivered(),
         "batches": batches.map(|(query, one)| batch(increment, query, one, zone)).collect::<Vec<_>>(),
     })

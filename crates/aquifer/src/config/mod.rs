@@ -118,6 +118,8 @@ pub struct Runner {
     pub threads: usize,
     /// Runs of a job before it is given up (90010): a job that kills its runner must not do so for ever.
     pub max_attempts: u32,
+    /// How long a job rests before it is run again after a fault that may pass: a full disk, a locked file.
+    pub retry_seconds: u32,
     /// How long a runner may be silent before its job is taken from it. It renews at a third of this.
     pub lease_seconds: u32,
     /// How often to look for work that nobody announced: leases that ran out, files that expired.
@@ -127,7 +129,15 @@ pub struct Runner {
 impl Default for Runner {
     fn default() -> Runner {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Runner { jobs: 2, batch_parallelism: 1, threads: cores, max_attempts: 3, lease_seconds: 30, poll_seconds: 15 }
+        Runner {
+            jobs: 2,
+            batch_parallelism: 1,
+            threads: cores,
+            max_attempts: 3,
+            retry_seconds: 10,
+            lease_seconds: 30,
+            poll_seconds: 15,
+        }
     }
 }
 
@@ -140,8 +150,16 @@ pub struct Limits {
     pub query_characters: usize,
     /// Time for one query; then the job is aborted with 90027.
     pub query_seconds: u32,
-    /// Jobs submitted or executing at one time, for each of the two modes; one more is refused with 90028.
+    /// Time for one job, from when a runner has taken it up; then it ends in the state `error`, with 90029. 0: no limit but
+    /// those of its queries.
+    pub job_seconds: u32,
+    /// Jobs submitted or executing at one time, for each of the two modes; one more is refused with 90028, unless there is
+    /// a `queue`.
     pub concurrent_jobs: u32,
+    /// Accepts more jobs than that: then `concurrent_jobs` of each mode execute, and the others wait as submitted.
+    pub queue: bool,
+    /// How many may so wait beyond `concurrent_jobs`, for each mode; one more is refused with 90028.
+    pub queued_jobs: u32,
     /// Requests of a tenant in a minute; more are refused with 429.
     pub requests_per_minute: u32,
     /// Requests of a tenant at one time; one more is refused with 429.
@@ -158,7 +176,10 @@ impl Default for Limits {
             queries: 50,
             query_characters: 20_000,
             query_seconds: 10_800,
+            job_seconds: 0,
             concurrent_jobs: 50,
+            queue: false,
+            queued_jobs: 1000,
             requests_per_minute: 60_000,
             concurrent_requests: 200,
             tokens_per_minute: 600,
@@ -307,11 +328,29 @@ impl Limits {
     pub fn query_time(&self) -> SignedDuration {
         SignedDuration::from_secs(i64::from(self.query_seconds))
     }
+
+    pub fn job_time(&self) -> Option<SignedDuration> {
+        Some(SignedDuration::from_secs(i64::from(self.job_seconds))).filter(|time| time.is_positive())
+    }
+
+    /// Jobs of each mode that may be submitted or executing.
+    pub fn open_jobs(&self) -> u32 {
+        if self.queue { self.concurrent_jobs.saturating_add(self.queued_jobs) } else { self.concurrent_jobs }
+    }
+
+    /// Jobs of each mode that may execute. Without a queue, every job that was accepted may.
+    pub fn executing_jobs(&self) -> u32 {
+        if self.queue { self.concurrent_jobs } else { u32::MAX }
+    }
 }
 
 impl Runner {
     pub fn lease(&self) -> SignedDuration {
         SignedDuration::from_secs(i64::from(self.lease_seconds))
+    }
+
+    pub fn retry(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.retry_seconds))
     }
 
     pub fn poll(&self) -> SignedDuration {

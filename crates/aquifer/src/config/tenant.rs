@@ -78,6 +78,8 @@ impl Tenant {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let offset = self.stateful_offset_seconds;
         anyhow::ensure!(offset <= MOST_OFFSET, "stateful_offset_seconds must be at most {MOST_OFFSET}");
+        let Limits { queue, concurrent_jobs, .. } = self.limits;
+        anyhow::ensure!(!queue || concurrent_jobs > 0, "with limits.queue, limits.concurrent_jobs must be at least 1");
         Ok(())
     }
 

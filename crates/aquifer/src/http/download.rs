@@ -10,11 +10,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use futures::{Stream, StreamExt as _};
 use serde_json::json;
 
-use super::respond;
+use super::{respond, sent};
 use crate::{
     app::App,
     aqua::{Error, answer},
@@ -50,11 +48,8 @@ pub async fn file(
     }
     let bytes = app.results.open(&file, range.clone()).await;
     let bytes = bytes.map_err(|error| Error::Internal(format!("the file {} cannot be opened: {error}", file.id)))?;
-    let mut response = match range {
-        None => Body::from_stream(noted(app, file.clone(), bytes)),
-        Some(_) => Body::from_stream(bytes),
-    }
-    .into_response();
+    let sent = range.clone().unwrap_or(0..file.bytes);
+    let mut response = Body::from_stream(sent::noted(app, &file, sent, bytes)).into_response();
     *response.headers_mut() = headers(&file, &etag, range.as_ref())?;
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -70,28 +65,6 @@ pub async fn status(
 ) -> Result<Response, Error> {
     find(&app, &client, &id).await?;
     Ok(respond::json(StatusCode::OK, &json!({ "success": true, "accessible": true, "status": "RESTORED" })))
-}
-
-/// The bytes of a whole file. With the last of them it is written down that they were downloaded: by then, a client that has
-/// gone has been noticed, but for what is still on its way.
-fn noted<E>(
-    app: Arc<App>,
-    file: PublishedFile,
-    bytes: impl Stream<Item = Result<Bytes, E>>,
-) -> impl Stream<Item = Result<Bytes, E>> {
-    let mut left = file.bytes;
-    bytes.then(move |chunk| {
-        left -= chunk.as_ref().map_or(0, |chunk| left.min(chunk.len() as u64));
-        let done = (left == 0 && file.downloaded_at.is_none()).then(|| app.clone());
-        async move {
-            if let Some(app) = done
-                && let Err(error) = app.store.downloaded(file.id, app.clock.now()).await
-            {
-                tracing::warn!(file = %file.id, %error, "cannot note the download");
-            }
-            chunk
-        }
-    })
 }
 
 async fn find(app: &App, client: &Client, id: &str) -> Result<PublishedFile, Error> {

@@ -11,7 +11,10 @@ use axum::{
     response::Response,
 };
 
-use super::{jobs, respond};
+use super::{
+    jobs::{self, Accepted},
+    respond,
+};
 use crate::{
     app::App,
     aqua::{Error, export},
@@ -31,7 +34,7 @@ pub async fn create(
     let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
     let utc = headers.get("datetimeutc").is_some_and(|utc| utc.as_bytes().eq_ignore_ascii_case(b"true"));
     let request = export::read(&body, utc)?;
-    let job = jobs::accept(&app, &client, &tenant, request).await.map_err(export::refused)?;
+    let Accepted { job, .. } = jobs::accept(&app, &client, &tenant, request).await.map_err(export::refused)?;
     tracing::info!(job = %job.id, client = client.name, "export submitted");
     app.runner.wake();
     Ok(respond::json(StatusCode::OK, &export::created(&job)))

@@ -19,7 +19,10 @@ use crate::{
         submit,
     },
     config::SessionPolicy,
-    job::{Encryption, Event, Job, JobId, SessionKey, Spec},
+    job::{
+        Encryption, Event, Identity, Increment, Job, JobId, Query, Session, SessionKey, Spec,
+        session::{self, Start},
+    },
     recipient,
     store::{Client, Refusal},
     tenant::Tenant,
@@ -37,13 +40,20 @@ pub async fn submit(
     let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
     let request = submit::read(&body)?;
     match accept(&app, &client, &tenant, request.clone()).await {
-        Ok(job) => {
+        Ok(Accepted { job, full }) => {
             tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
             app.runner.wake();
-            Ok(respond::json(StatusCode::OK, &answer::submitted(&job)))
+            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full)))
         }
         Err(error) => refuse(&app, &client, &request.spec, error).await,
     }
+}
+
+/// A job that has been stored.
+pub(super) struct Accepted {
+    pub job: Job,
+    /// Whether each batch is going to be all that lives, as far as is known: jobs of its session that wait may change it.
+    pub full: Vec<bool>,
 }
 
 /// Stores the job of a request, if nothing is against it.
@@ -52,36 +62,64 @@ pub(super) async fn accept(
     client: &Client,
     tenant: &Tenant,
     mut request: submit::Request,
-) -> Result<Job, Error> {
+) -> Result<Accepted, Error> {
     let rules = submit::Rules { tenant: &tenant.settings, catalog: &describe::catalog(tenant).await? };
-    let session = request.spec.session();
-    if let Some(key) = &session {
-        let last = app.store.session(&client.tenant, key).await?.last;
-        submit::settle(&mut request, rules.tenant, &last.map(|last| last.queries).unwrap_or_default())?;
+    let wanted = match tenant.settings.session_policy {
+        SessionPolicy::Advance => 0,
+        SessionPolicy::Warn => 1,
+        SessionPolicy::Hold => u32::MAX,
+    };
+    let (mut session, mut increments) = (Session::default(), Vec::new());
+    if let Some(key) = request.spec.session() {
+        session = app.store.session(&tenant.name, &key).await?;
+        increments = app.store.increments(&tenant.name, &key, wanted).await?;
+        let last = session.last.as_ref().map(|last| last.queries.as_slice());
+        submit::settle(&mut request, rules.tenant, last.unwrap_or_default())?;
     }
     let mut warnings = submit::check(&request, &rules)?;
-    if let Some(key) = &session {
-        warnings.extend(undelivered(app, tenant, key).await?);
-    }
+    warnings.extend(undelivered(tenant, &increments));
     let now = app.clock.now();
+    let full = |query| will_be_full(app, &rules, &request.spec, query, &session, &increments);
+    let full = request.spec.queries.iter().map(full).collect();
     if request.spec.encryption == Encryption::Pgp {
         recipient::of_tenant(&*app.store, &tenant.name, now).await?;
     }
     let job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
-    app.store.insert(&job, tenant.settings.limits.concurrent_jobs).await?;
-    Ok(job)
+    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
+    Ok(Accepted { job, full })
+}
+
+fn will_be_full(
+    app: &App,
+    rules: &submit::Rules<'_>,
+    spec: &Spec,
+    query: &Query,
+    session: &Session,
+    increments: &[Increment],
+) -> bool {
+    if spec.session().is_none() || spec.incremental_time.is_some() {
+        return spec.incremental_time.is_none();
+    }
+    let compat = rules.tenant.zoql.compat.into();
+    let Ok(compiled) = submit::compile(query, rules.catalog, compat, &rules.tenant.zone()) else { return true };
+    let identity = Identity::new(query, &compiled.canonical);
+    let start = session.start(&identity, query.name.as_deref(), app.clock.now(), app.config.retention.sessions());
+    let start = match rules.tenant.session_policy {
+        SessionPolicy::Hold => session::hold(start, increments, &identity),
+        SessionPolicy::Advance | SessionPolicy::Warn => start,
+    };
+    matches!(start, Start::Full(_))
 }
 
 /// A word about the session's last increment, if it has not arrived.
-async fn undelivered(app: &App, tenant: &Tenant, session: &SessionKey) -> Result<Option<String>, Error> {
+fn undelivered(tenant: &Tenant, increments: &[Increment]) -> Option<String> {
     let then = match tenant.settings.session_policy {
-        SessionPolicy::Advance => return Ok(None),
+        SessionPolicy::Advance => return None,
         SessionPolicy::Warn => "replay it if it was lost",
         SessionPolicy::Hold => "this job covers its window once more",
     };
-    let increments = app.store.increments(&tenant.name, session).await?;
-    let last = increments.last().filter(|increment| !increment.is_delivered());
-    Ok(last.map(|last| format!("increment {} of this session was not downloaded whole: {then}", last.number)))
+    let last = increments.last().filter(|increment| !increment.is_delivered())?;
+    Some(format!("increment {} of this session was not downloaded whole: {then}", last.number))
 }
 
 /// Says why there is no job, and keeps it for whoever is asked later.

@@ -11,6 +11,7 @@ mod idempotency;
 mod jobs;
 mod manifest;
 mod respond;
+mod sent;
 mod sessions;
 mod throttle;
 mod token;

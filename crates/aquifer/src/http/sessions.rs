@@ -29,7 +29,7 @@ pub async fn list(
     if app.store.session(&client.tenant, &key).await?.last.is_none() {
         return Err(Error::NoSuchSession);
     }
-    let increments = app.store.increments(&client.tenant, &key).await?;
+    let increments = app.store.increments(&client.tenant, &key, u32::MAX).await?;
     Ok(respond::json(StatusCode::OK, &increments::list(&key, &increments, &tenant.settings.zone())))
 }
 
@@ -56,15 +56,17 @@ pub async fn replay(
 ) -> Result<Response, Error> {
     let key = SessionKey { partner, project };
     let number = number.parse().map_err(|_| Error::NoSuchIncrement)?;
-    let increments = app.store.increments(&client.tenant, &key).await?;
+    let increments = app.store.increments(&client.tenant, &key, u32::MAX).await?;
     let wanted = increments.into_iter().find(|increment| increment.number == number);
     let Increment { job: original, .. } = wanted.ok_or(Error::NoSuchIncrement)?;
     // It ends at the snapshot: a row of the window may have changed since, and is then found only behind its end.
     let spec = Spec { replay: Some(number), offset: None, ..original.spec };
+    let full = original.batches.iter().map(|batch| batch.scope.as_ref().is_none_or(|scope| scope.full.is_some()));
+    let full: Vec<bool> = full.collect();
     let now = app.clock.now();
     let job = Job::new(JobId::new(now), client.tenant.clone(), spec, Vec::new(), now);
-    app.store.insert(&job, tenant.settings.limits.concurrent_jobs).await?;
+    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
     tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
     app.runner.wake();
-    Ok(respond::json(StatusCode::OK, &answer::submitted(&job)))
+    Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full)))
 }

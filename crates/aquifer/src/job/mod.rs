@@ -9,11 +9,15 @@
 
 mod id;
 pub mod session;
+mod spans;
 mod spec;
 
 pub use id::{BatchId, FileId, JobId};
 pub use session::{FullReason, Identity, Increment, Scope, Session};
+pub use spans::Spans;
 pub use spec::{Deleted, Encryption, Flag, Format, Language, Query, SessionKey, Spec};
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +33,8 @@ pub struct Job {
     pub submitted_at: Timestamp,
     /// How often a runner has taken the job up. Files of one attempt never meet those of another.
     pub attempt: u32,
+    /// A submitted job is not taken up before this.
+    pub postponed_until: Option<Timestamp>,
     pub snapshot: Option<SnapshotMark>,
     pub ended_at: Option<Timestamp>,
     pub fault: Option<Fault>,
@@ -105,11 +111,13 @@ pub enum State {
     /// A query failed, or a limit was passed.
     Aborted,
     Cancelled,
+    /// It executed for longer than a job may.
+    Error,
 }
 
 impl State {
-    pub const ALL: [State; 5] =
-        [State::Submitted, State::Executing, State::Completed, State::Aborted, State::Cancelled];
+    pub const ALL: [State; 6] =
+        [State::Submitted, State::Executing, State::Completed, State::Aborted, State::Cancelled, State::Error];
 
     /// How stores spell it.
     pub fn name(self) -> &'static str {
@@ -119,11 +127,12 @@ impl State {
             State::Completed => "completed",
             State::Aborted => "aborted",
             State::Cancelled => "cancelled",
+            State::Error => "error",
         }
     }
 
     pub fn is_terminal(self) -> bool {
-        matches!(self, State::Completed | State::Aborted | State::Cancelled)
+        !matches!(self, State::Submitted | State::Executing)
     }
 }
 
@@ -135,11 +144,19 @@ pub enum BatchState {
     /// It failed, or one before it did.
     Aborted,
     Cancelled,
+    /// It asks for deleted rows of an object that does not keep them.
+    DeletedNotAllowed,
 }
 
 impl BatchState {
-    pub const ALL: [BatchState; 5] =
-        [BatchState::Pending, BatchState::Executing, BatchState::Completed, BatchState::Aborted, BatchState::Cancelled];
+    pub const ALL: [BatchState; 6] = [
+        BatchState::Pending,
+        BatchState::Executing,
+        BatchState::Completed,
+        BatchState::Aborted,
+        BatchState::Cancelled,
+        BatchState::DeletedNotAllowed,
+    ];
 
     /// How stores spell it.
     pub fn name(self) -> &'static str {
@@ -149,11 +166,12 @@ impl BatchState {
             BatchState::Completed => "completed",
             BatchState::Aborted => "aborted",
             BatchState::Cancelled => "cancelled",
+            BatchState::DeletedNotAllowed => "deleted_notallowed",
         }
     }
 }
 
-/// Why a job was aborted.
+/// Why a job has failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     pub kind: FaultKind,
@@ -167,6 +185,10 @@ pub enum FaultKind {
     Query,
     /// A query ran longer than it may.
     TimeLimit,
+    /// The job as a whole executed for longer than it may.
+    JobTimeLimit,
+    /// A query asks for deleted rows of an object that has stopped to keep them since the submit.
+    DeletedNotAllowed,
     /// Every runner that took the job up died, or a fault of ours.
     Internal,
 }
@@ -203,6 +225,10 @@ pub enum Event {
     },
     /// The runner gives it back unharmed, to be run from the start: this attempt does not count.
     Released,
+    /// The runner could not do it, but later another may: it is to be run from the start.
+    Postponed {
+        until: Timestamp,
+    },
 }
 
 /// An event that the job's state does not allow.
@@ -227,6 +253,7 @@ impl Job {
             state: State::Submitted,
             submitted_at: now,
             attempt: 0,
+            postponed_until: None,
             snapshot: None,
             ended_at: None,
             fault: None,
@@ -246,6 +273,10 @@ impl Job {
                 self.attempt = self.attempt.saturating_sub(1);
                 self.restart(State::Submitted);
             }
+            Event::Postponed { until } if executing => {
+                self.restart(State::Submitted);
+                self.postponed_until = Some(until);
+            }
             Event::Began(snapshot) if executing && self.snapshot.is_none() => self.snapshot = Some(snapshot),
             Event::BatchStarted { batch, at, scope } if executing && self.is(batch, BatchState::Pending) => {
                 self.batches[batch].state = BatchState::Executing;
@@ -259,14 +290,7 @@ impl Job {
             Event::Completed { at } if executing && self.batches.iter().all(|batch| batch.output.is_some()) => {
                 self.end(State::Completed, BatchState::Completed, at);
             }
-            Event::Failed { at, batch, fault } if executing => {
-                let blamed = batch.or_else(|| self.batches.iter().position(|batch| batch.output.is_none()));
-                if let Some(blamed) = blamed.and_then(|blamed| self.batches.get_mut(blamed)) {
-                    blamed.message = fault.message.chars().take(MESSAGE_CHARACTERS).collect();
-                }
-                self.fault = Some(fault);
-                self.end(State::Aborted, BatchState::Aborted, at);
-            }
+            Event::Failed { at, batch, fault } if executing => self.fail(at, batch, fault),
             Event::Cancelled { at } if !self.state.is_terminal() => {
                 self.end(State::Cancelled, BatchState::Cancelled, at);
             }
@@ -283,6 +307,11 @@ impl Job {
         })
     }
 
+    /// Whether everything has been downloaded whole, given when what was. Nobody needs to download a file without rows.
+    pub fn is_delivered(&self, downloads: &HashMap<FileId, Timestamp>) -> bool {
+        self.published().all(|(_, file)| file.rows == 0 || downloads.contains_key(&file.id))
+    }
+
     /// Where the current attempt's files are kept; nothing else is.
     pub fn attempt_prefix(&self) -> String {
         format!("{}/{}", self.id, self.attempt)
@@ -294,10 +323,26 @@ impl Job {
 
     fn restart(&mut self, state: State) {
         self.state = state;
+        self.postponed_until = None;
         self.snapshot = None;
         for batch in &mut self.batches {
             *batch = Batch::pending(batch.id);
         }
+    }
+
+    fn fail(&mut self, at: Timestamp, batch: Option<usize>, fault: Fault) {
+        let (state, blamed_state) = match fault.kind {
+            FaultKind::Query | FaultKind::TimeLimit | FaultKind::Internal => (State::Aborted, BatchState::Aborted),
+            FaultKind::DeletedNotAllowed => (State::Aborted, BatchState::DeletedNotAllowed),
+            FaultKind::JobTimeLimit => (State::Error, BatchState::Aborted),
+        };
+        let blamed = batch.or_else(|| self.batches.iter().position(|batch| batch.output.is_none()));
+        self.end(state, BatchState::Aborted, at);
+        if let Some(blamed) = blamed.and_then(|blamed| self.batches.get_mut(blamed)) {
+            blamed.state = blamed_state;
+            blamed.message = fault.message.chars().take(MESSAGE_CHARACTERS).collect();
+        }
+        self.fault = Some(fault);
     }
 
     /// Finished batches are completed, whatever became of the job; the others end as `unfinished`.

@@ -72,6 +72,9 @@ pub struct Scope {
     /// The client may know rows that came up to this position, and must hear of their end. Rows that came later and went in
     /// the window were never there for it.
     pub known: String,
+    /// Whether deletions of the window have been purged, and so may be missing.
+    #[serde(default)]
+    pub lacks_deletions: bool,
 }
 
 /// Why a stateful batch returns everything.
@@ -174,13 +177,14 @@ pub struct Increment {
     /// When its files were first downloaded whole.
     pub downloads: HashMap<FileId, Timestamp>,
     pub acknowledged_at: Option<Timestamp>,
+    /// When a replay of it was first downloaded whole.
+    pub replayed_at: Option<Timestamp>,
 }
 
 impl Increment {
-    /// Whether the client has said that it has everything, or downloaded it. Nobody needs to download a file without rows.
+    /// Whether the client has said that it has everything, or downloaded it.
     pub fn is_delivered(&self) -> bool {
-        let has = |file| self.downloads.contains_key(&file);
-        self.acknowledged_at.is_some() || self.job.published().all(|(_, file)| file.rows == 0 || has(file.id))
+        self.acknowledged_at.or(self.replayed_at).is_some() || self.job.is_delivered(&self.downloads)
     }
 
     fn scope(&self, identity: &Identity) -> Option<&Scope> {
@@ -188,9 +192,15 @@ impl Increment {
     }
 }
 
+/// The same start, or the one of the last increments if these have not been delivered: their windows are covered once more.
+pub fn hold(start: Start, increments: &[Increment], identity: &Identity) -> Start {
+    let lost = matches!(start, Start::After { .. }).then(|| undelivered(increments, identity)).flatten();
+    lost.unwrap_or(start)
+}
+
 /// Where the next window of a query must begin so that it covers what the last increments, oldest first, have had for it
 /// and not delivered; `None` if they have.
-pub fn undelivered(increments: &[Increment], identity: &Identity) -> Option<Start> {
+fn undelivered(increments: &[Increment], identity: &Identity) -> Option<Start> {
     let scopes = increments.iter().rev().filter_map(|increment| Some((increment, increment.scope(identity)?)));
     let lost = scopes.take_while(|(increment, _)| !increment.is_delivered());
     lost.last().map(|(_, scope)| scope.start_again())

@@ -47,8 +47,12 @@ fn finished(batch: usize) -> Event {
     Event::BatchFinished { batch, at: at(3), output: Output { rows: 2, files: vec![file], ..Output::default() } }
 }
 
+fn failed_by(kind: FaultKind, batch: Option<usize>) -> Event {
+    Event::Failed { at: at(4), batch, fault: Fault { kind, message: "no disk".repeat(1000) } }
+}
+
 fn failed(batch: Option<usize>) -> Event {
-    Event::Failed { at: at(4), batch, fault: Fault { kind: FaultKind::Query, message: "no disk".repeat(1000) } }
+    failed_by(FaultKind::Query, batch)
 }
 
 fn after(queries: usize, events: impl IntoIterator<Item = Event>) -> Job {
@@ -91,6 +95,24 @@ fn a_fault_of_nobody_in_particular_is_told_by_the_first_unfinished_batch() {
 }
 
 #[test]
+fn a_job_that_executes_too_long_is_in_error_and_its_batches_aborted() {
+    let path =
+        [Event::Taken, snapshot(), started(0), finished(0), started(1), failed_by(FaultKind::JobTimeLimit, None)];
+    let job = after(3, path);
+    assert_eq!((job.state, job.state.is_terminal()), (State::Error, true));
+    assert_eq!(batch_states(&job), [BatchState::Completed, BatchState::Aborted, BatchState::Aborted]);
+    assert!(job.batches[1].message.starts_with("no disk") && job.batches[2].message.is_empty());
+    assert_eq!(job.published().count(), 1);
+}
+
+#[test]
+fn only_the_batch_that_asks_for_deleted_rows_in_vain_says_so() {
+    let job = after(2, [Event::Taken, snapshot(), failed_by(FaultKind::DeletedNotAllowed, Some(1))]);
+    assert_eq!(job.state, State::Aborted);
+    assert_eq!(batch_states(&job), [BatchState::Aborted, BatchState::DeletedNotAllowed]);
+}
+
+#[test]
 fn cancelling_spares_what_has_finished() {
     let job = after(2, [Event::Taken, snapshot(), started(0), finished(0), Event::Cancelled { at: at(4) }]);
     assert_eq!((job.state, batch_states(&job)), (State::Cancelled, vec![BatchState::Completed, BatchState::Cancelled]));
@@ -112,6 +134,15 @@ fn a_job_given_back_has_not_used_up_an_attempt() {
 }
 
 #[test]
+fn a_postponed_job_has_used_up_an_attempt_and_rests() {
+    let mut job = after(1, [Event::Taken, snapshot(), started(0), Event::Postponed { until: at(9) }]);
+    assert_eq!((job.state, job.attempt, batch_states(&job)), (State::Submitted, 1, vec![BatchState::Pending]));
+    assert_eq!((job.postponed_until, &job.snapshot), (Some(at(9)), &None));
+    job.apply(Event::Taken).unwrap();
+    assert_eq!((job.attempt, job.postponed_until), (2, None));
+}
+
+#[test]
 fn what_the_state_does_not_allow_changes_nothing() {
     let reach = [
         (vec![], State::Submitted),
@@ -119,11 +150,13 @@ fn what_the_state_does_not_allow_changes_nothing() {
         (vec![Event::Taken, snapshot(), started(0), finished(0), Event::Completed { at: at(9) }], State::Completed),
         (vec![Event::Taken, failed(None)], State::Aborted),
         (vec![Event::Cancelled { at: at(9) }], State::Cancelled),
+        (vec![Event::Taken, failed_by(FaultKind::JobTimeLimit, None)], State::Error),
     ];
     let events = || {
         let taken = [Event::Taken, snapshot(), started(0), finished(0), started(7)];
-        let ends = [Event::Completed { at: at(9) }, failed(None), Event::Cancelled { at: at(9) }, Event::Released];
-        taken.into_iter().chain(ends)
+        let ends = [Event::Completed { at: at(9) }, failed(None), failed_by(FaultKind::JobTimeLimit, None)];
+        let others = [Event::Cancelled { at: at(9) }, Event::Released, Event::Postponed { until: at(10) }];
+        taken.into_iter().chain(ends).chain(others)
     };
     let mut allowed = Vec::new();
     for (path, state) in reach {
@@ -147,8 +180,10 @@ fn what_the_state_does_not_allow_changes_nothing() {
         "executing Taken executing",
         "executing Completed completed",
         "executing Failed aborted",
+        "executing Failed error",
         "executing Cancelled cancelled",
         "executing Released submitted",
+        "executing Postponed submitted",
     ];
     assert_eq!(allowed, expected);
 }

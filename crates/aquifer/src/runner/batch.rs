@@ -44,12 +44,7 @@ impl Runner {
         let started_at = self.clock.now();
         let deadline = started_at + settings.limits.query_time();
         let query = &job.spec.queries[batch];
-        let compiled = submit::compile(query, snapshot.catalog(), settings.zoql.compat.into(), &settings.zone());
-        // It compiled at the submit: the model has changed since.
-        let compiled = compiled.map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(|fault| fault.classic()).collect();
-            failed(FaultKind::Query, faults.join("; "))
-        })?;
+        let compiled = compile(attempt, query).map_err(|fault| Stop::Failed { batch: Some(batch), fault })?;
         let scope = self.scope(attempt, batch, &compiled.canonical).await?;
         let rows = rows(job, query, scope.as_ref());
         let is_segmented = is_segmented(settings, &compiled.query, scope.as_ref());
@@ -79,8 +74,11 @@ impl Runner {
             }
         };
         let (files, places, canonical) = written.map_err(|failure| match failure {
-            Failure::Source(error) => failed(FaultKind::Query, error.to_string()),
-            Failure::Storage(error) => failed(FaultKind::Internal, format!("the result cannot be stored: {error}")),
+            Failure::Source(error) => Stop::source(Some(batch), &error),
+            Failure::Storage(error) => {
+                let message = format!("the result cannot be stored: {error}");
+                Stop::Hindered { batch: Some(batch), fault: Fault { kind: FaultKind::Internal, message } }
+            }
             Failure::Panicked(text) => failed(FaultKind::Internal, format!("a reader panicked: {text}")),
             // Only who has lost interest cancels, and he does not read this.
             Failure::Cancelled => Stop::Lost,
@@ -144,6 +142,22 @@ impl Runner {
             threads: NonZeroUsize::new(self.config.runner.threads).unwrap_or(NonZeroUsize::MIN),
         }
     }
+}
+
+/// What passed at the submit may fail now: the object model may have changed since.
+fn compile(attempt: &Attempt<'_>, query: &Query) -> Result<zoql::Compiled, Fault> {
+    let (settings, catalog) = (&attempt.tenant.settings, attempt.snapshot.catalog());
+    let compiled = submit::compile(query, catalog, settings.zoql.compat.into(), &settings.zone());
+    let compiled = compiled.map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(|fault| fault.classic()).collect();
+        Fault { kind: FaultKind::Query, message: faults.join("; ") }
+    })?;
+    let base = catalog.object(compiled.query.base);
+    if query.deleted.is_some() && !base.supports_deleted {
+        let message = format!("{} keeps no deleted records", base.name);
+        return Err(Fault { kind: FaultKind::DeletedNotAllowed, message });
+    }
+    Ok(compiled)
 }
 
 /// Queries with functions or aliases have one file, as in the original, unless that is too large.

@@ -28,7 +28,7 @@ use crate::{
     job::{Job, JobId},
     results::Results,
     secret,
-    store::{Lease, LeaseToken, Store},
+    store::{Lease, LeaseToken, Store, Terms},
     tenant::Tenants,
 };
 
@@ -169,7 +169,7 @@ impl Runner {
                 token: LeaseToken(secret::hex(&secret::random::<16>())),
                 until: now + self.config.runner.lease(),
             };
-            match self.store.take(&lease, now, self.config.runner.max_attempts, &self.jobs_at_work()).await {
+            match self.store.take(&lease, now, &self.terms()).await {
                 Ok(Some(job)) => return Some((job, lease)),
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "cannot look for jobs"),
@@ -183,8 +183,14 @@ impl Runner {
         None
     }
 
-    fn jobs_at_work(&self) -> Vec<JobId> {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    fn terms(&self) -> Terms {
+        let executing =
+            self.tenants.iter().map(|tenant| (tenant.name.clone(), tenant.settings.limits.executing_jobs()));
+        Terms {
+            max_attempts: self.config.runner.max_attempts,
+            executing: executing.collect(),
+            at_work: self.at_work.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect(),
+        }
     }
 
     fn find(&self, job: JobId) -> Option<Arc<AtWork>> {

@@ -25,6 +25,8 @@ pub(super) struct Attempt<'a> {
 pub(super) enum Stop {
     /// It cannot be done.
     Failed { batch: Option<usize>, fault: Fault },
+    /// It cannot be done now, but later it may.
+    Hindered { batch: Option<usize>, fault: Fault },
     /// The job is not ours any more, or was cancelled.
     Lost,
     /// The server shuts down, and the grace period is over.
@@ -49,6 +51,13 @@ impl Stop {
     pub(super) fn internal(why: impl ToString) -> Stop {
         Stop::Failed { batch: None, fault: Fault { kind: FaultKind::Internal, message: why.to_string() } }
     }
+
+    /// The data cannot be read, for a batch or for all of them.
+    pub(super) fn source(batch: Option<usize>, error: &engine::Error) -> Stop {
+        let kind = if batch.is_some() { FaultKind::Query } else { FaultKind::Internal };
+        let fault = Fault { kind, message: error.to_string() };
+        if error.is_retryable() { Stop::Hindered { batch, fault } } else { Stop::Failed { batch, fault } }
+    }
 }
 
 impl Runner {
@@ -63,6 +72,7 @@ impl Runner {
             stop = self.heartbeat(&job, &lease, at_work) => Some(stop),
             () = cancelled(at_work) => Some(Stop::Lost),
             () = self.grace_over() => Some(Stop::Shutdown),
+            stop = self.time_over(&job) => Some(stop),
         };
         if let Some(stop) = stop {
             at_work.stop();
@@ -82,7 +92,7 @@ impl Runner {
         let tenant = tenant.ok_or_else(|| Stop::internal(format!("there is no tenant {} any more", job.tenant)))?;
         let source = tenant.source.clone();
         let snapshot = tokio::task::spawn_blocking(move || source.begin()).await;
-        let snapshot = snapshot.map_err(Stop::internal)?.map_err(Stop::internal)?;
+        let snapshot = snapshot.map_err(Stop::internal)?.map_err(|error| Stop::source(None, &error))?;
         let snapshot = at_work.snapshot.get_or_init(|| snapshot);
         let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
         let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;
@@ -128,10 +138,23 @@ impl Runner {
         self.clock.sleep_until(grace_ends.unwrap_or_default()).await;
     }
 
+    /// Returns when a job that has just been taken up has executed for as long as it may.
+    async fn time_over(&self, job: &Job) -> Stop {
+        let limit = self.tenants.get(&job.tenant).and_then(|tenant| tenant.settings.limits.job_time());
+        let Some(time) = limit else { return std::future::pending().await };
+        self.clock.sleep_until(self.clock.now() + time).await;
+        let message = format!("the job executed longer than {} s", time.as_secs());
+        Stop::Failed { batch: None, fault: Fault { kind: FaultKind::JobTimeLimit, message } }
+    }
+
     async fn give_up(&self, job: &Job, lease: &LeaseToken, stop: Stop) -> Result<(), store::Error> {
         let event = match stop {
-            Stop::Failed { batch, fault } => {
-                tracing::warn!(job = %job.id, batch, why = fault.message, "aborted");
+            Stop::Hindered { batch, fault } if job.attempt < self.config.runner.max_attempts => {
+                tracing::warn!(job = %job.id, batch, why = fault.message, "postponed, to be run again");
+                Event::Postponed { until: self.clock.now() + self.config.runner.retry() }
+            }
+            Stop::Failed { batch, fault } | Stop::Hindered { batch, fault } => {
+                tracing::warn!(job = %job.id, batch, why = fault.message, "failed");
                 Event::Failed { at: self.clock.now(), batch, fault }
             }
             Stop::Shutdown => {

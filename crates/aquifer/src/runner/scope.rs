@@ -31,7 +31,8 @@ impl Runner {
         let (snapshot, tells_deletions, offset) =
             (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
         let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions, offset));
-        scope.await.map_err(Stop::internal)?.map(Some).map_err(Stop::internal)
+        let scope = scope.await.map_err(Stop::internal)?;
+        scope.map(Some).map_err(|error| Stop::source(Some(batch), &error))
     }
 
     async fn start(
@@ -45,7 +46,7 @@ impl Runner {
             return Ok(Start::At(at));
         }
         if let Some(number) = job.spec.replay {
-            let increments = self.store.increments(&job.tenant, key).await?;
+            let increments = self.store.increments(&job.tenant, key, u32::MAX).await?;
             let increment = increments.iter().find(|increment| increment.number == number);
             let scope = increment.and_then(|increment| increment.job.batches.get(batch)?.scope.as_ref());
             return scope.map(Scope::start_again).ok_or_else(|| {
@@ -56,9 +57,9 @@ impl Runner {
         let session = self.store.session(&job.tenant, key).await?;
         let name = job.spec.queries[batch].name.as_deref();
         let start = session.start(identity, name, snapshot.taken_at(), self.config.retention.sessions());
-        if tenant.settings.session_policy == SessionPolicy::Hold && matches!(start, Start::After { .. }) {
-            let increments = self.store.increments(&job.tenant, key).await?;
-            return Ok(session::undelivered(&increments, identity).unwrap_or(start));
+        if tenant.settings.session_policy == SessionPolicy::Hold {
+            let increments = self.store.increments(&job.tenant, key, u32::MAX).await?;
+            return Ok(session::hold(start, &increments, identity));
         }
         Ok(start)
     }
@@ -79,18 +80,26 @@ fn place(
         from: None,
         known: now.position.clone(),
         to: now.clone(),
+        lacks_deletions: false,
     };
-    let (from, known) = match start {
+    let has_forgotten = |position: &Position| -> engine::Result<bool> {
+        Ok(tells_deletions && !snapshot.knows_deletions_since(position)?)
+    };
+    let (from, known, lacks_deletions) = match start {
         // It returns all that the snapshot has, whatever the offset: so that is where it ends.
         Start::Full(reason) => return Ok(full(identity, reason)),
         // It may be any time that the client has been told of.
-        Start::At(at) => (SnapshotMark { at, position: snapshot.position_before(at)?.0 }, None),
+        Start::At(at) => {
+            let position = snapshot.position_before(at)?;
+            let lacks_deletions = has_forgotten(&position)?;
+            (SnapshotMark { at, position: position.0 }, None, lacks_deletions)
+        }
         Start::After { mark, known } => {
             // A deletion that nobody can tell any more would live on at the client's for ever.
-            if tells_deletions && !snapshot.knows_deletions_since(&Position(mark.position.clone()))? {
+            if has_forgotten(&Position(mark.position.clone()))? {
                 return Ok(full(identity, FullReason::Expired));
             }
-            (mark, known)
+            (mark, known, false)
         }
     };
     let to = match offset {
@@ -107,7 +116,7 @@ fn place(
         Some(shown) => snapshot.later(Position(shown), Position(from.position.clone()))?.0,
         None => to.position.clone(),
     };
-    Ok(Scope { identity, full: None, from: Some(from), to, known })
+    Ok(Scope { identity, full: None, from: Some(from), to, known, lacks_deletions })
 }
 
 /// What to read for a scope. Without one, in a stateless job: what lives, and with `deleted` (which the submit has checked)

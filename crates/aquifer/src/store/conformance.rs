@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, Refusal, Retention, Store, Token,
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, Refusal, Retention, Store, Terms, Token,
 };
 use crate::job::{
     BatchState, Encryption, Event, Fault, FaultKind, FileId, Flag, Format, FullReason, Identity, Increment, Job, JobId,
@@ -28,6 +28,10 @@ where
         a_job_comes_back_as_it_was_stored
         a_job_of_another_tenant_is_not_there
         jobs_are_taken_oldest_first_and_once
+        turns_go_round_tenants_and_partners
+        who_has_fewer_jobs_at_work_comes_first
+        only_so_many_jobs_of_a_mode_execute
+        a_postponed_job_rests
         a_job_whose_lease_ran_out_is_taken_again_from_the_start
         a_job_that_outlives_too_many_runners_is_aborted
         who_lost_the_lease_can_do_nothing
@@ -42,6 +46,7 @@ where
         jobs_of_a_session_run_one_after_another
         a_session_moves_with_its_completed_job_and_only_with_it
         increments_are_numbered_downloaded_and_acknowledged
+        a_replay_that_is_downloaded_delivers_its_increment
         what_is_over_is_purged
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
@@ -114,6 +119,11 @@ fn lease(token: &str, until: i64) -> Lease {
     Lease { token: LeaseToken(token.into()), until: at(until) }
 }
 
+/// The terms of a runner that is at work already.
+fn busy_with(at_work: &[JobId]) -> Terms {
+    Terms { at_work: at_work.to_vec(), ..Terms::default() }
+}
+
 fn finished(batch: usize) -> Event {
     let file = ResultFile {
         id: FileId::new(at(5)),
@@ -131,7 +141,7 @@ fn began() -> Event {
 
 /// Applies events by the lease `a`, which takes the job up at second 1 and holds it until second 10.
 async fn run(store: &dyn Store, events: impl IntoIterator<Item = Event>) -> Job {
-    let mut job = store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap().unwrap();
+    let mut job = store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap().unwrap();
     for event in events {
         job = store.apply(job.id, Some(&LeaseToken("a".into())), event).await.unwrap();
     }
@@ -168,18 +178,102 @@ async fn a_job_of_another_tenant_is_not_there(store: &dyn Store) {
 async fn jobs_are_taken_oldest_first_and_once(store: &dyn Store) {
     let first = submitted(store, job()).await;
     let second = submitted(store, job()).await;
-    let taken = store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap().unwrap();
+    let taken = store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap().unwrap();
     assert_eq!((taken.id, taken.state, taken.attempt), (first.id, State::Executing, 1));
-    assert_eq!(store.take(&lease("b", 10), at(1), 3, &[]).await.unwrap().unwrap().id, second.id);
-    assert_eq!(store.take(&lease("c", 10), at(1), 3, &[]).await.unwrap(), None);
+    assert_eq!(store.take(&lease("b", 10), at(1), &Terms::default()).await.unwrap().unwrap().id, second.id);
+    assert_eq!(store.take(&lease("c", 10), at(1), &Terms::default()).await.unwrap(), None);
+}
+
+/// Submits a stateless job of a tenant that names a partner, or none.
+async fn named(store: &dyn Store, tenant: &str, partner: &str) -> JobId {
+    let mut job = job_of(tenant, None);
+    job.spec.partner = Some(partner.to_owned()).filter(|partner| !partner.is_empty());
+    submitted(store, job).await.id
+}
+
+/// Takes one job after another, each of which ends before the next is taken.
+async fn one_after_another(store: &dyn Store, jobs: usize) -> Vec<JobId> {
+    let mut taken = Vec::new();
+    for _ in 0..jobs {
+        let job = store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap().unwrap();
+        store.apply(job.id, None, Event::Cancelled { at: at(2) }).await.unwrap();
+        taken.push(job.id);
+    }
+    taken
+}
+
+async fn turns_go_round_tenants_and_partners(store: &dyn Store) {
+    let mut many = Vec::new();
+    for _ in 0..40 {
+        many.push(named(store, "default", "acme").await);
+    }
+    let unnamed = [named(store, "default", "").await, named(store, "default", "").await];
+    let session = submitted(store, stateful()).await.id;
+    let other = named(store, "other", "acme").await;
+    // The tenants in turn; within one the partners, of which no name is one; within one of those the oldest, of either mode.
+    let expected = [many[0], other, unnamed[0], many[1], unnamed[1], many[2], many[3]];
+    assert_eq!(one_after_another(store, expected.len()).await, expected);
+    assert_eq!(one_after_another(store, 37).await.last(), Some(&session));
+}
+
+async fn who_has_fewer_jobs_at_work_comes_first(store: &dyn Store) {
+    let mut jobs = Vec::new();
+    for (tenant, partner) in [("default", "a"), ("default", "a"), ("default", "b"), ("default", "b"), ("other", "a")] {
+        jobs.push(named(store, tenant, partner).await);
+    }
+    for expected in [0, 4, 2] {
+        let taken = store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap().unwrap();
+        assert_eq!(taken.id, jobs[expected]);
+    }
+    // The turn is a's, but so is the job at work.
+    store.apply(jobs[2], None, Event::Cancelled { at: at(2) }).await.unwrap();
+    assert_eq!(store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap().unwrap().id, jobs[3]);
+}
+
+async fn only_so_many_jobs_of_a_mode_execute(store: &dyn Store) {
+    let terms = Terms { executing: [("default".to_owned(), 1)].into(), ..Terms::default() };
+    let first = submitted(store, job()).await;
+    let second = submitted(store, job()).await;
+    let session = submitted(store, stateful()).await;
+    let others = [submitted(store, job_of("other", None)).await.id, submitted(store, job_of("other", None)).await.id];
+    for expected in [first.id, others[0], session.id, others[1]] {
+        assert_eq!(store.take(&lease("a", 10), at(1), &terms).await.unwrap().unwrap().id, expected);
+    }
+    assert_eq!(store.take(&lease("a", 10), at(9), &terms).await.unwrap(), None);
+    // A dead runner's job does not keep its place, but is the first to have one.
+    assert_eq!(store.take(&lease("b", 20), at(10), &busy_with(&others)).await.unwrap().unwrap().id, first.id);
+    store.apply(first.id, None, Event::Cancelled { at: at(11) }).await.unwrap();
+    let terms = Terms { at_work: others.to_vec(), ..terms };
+    assert_eq!(store.take(&lease("c", 20), at(11), &terms).await.unwrap().unwrap().id, session.id);
+    assert_eq!(store.take(&lease("c", 20), at(11), &terms).await.unwrap().unwrap().id, second.id);
+}
+
+async fn a_postponed_job_rests(store: &dyn Store) {
+    submitted(store, stateful()).await;
+    submitted(store, stateful()).await;
+    let job = run(store, both_batches().into_iter().chain([Event::Postponed { until: at(20) }])).await;
+    assert_eq!((job.state, job.postponed_until), (State::Submitted, Some(at(20))));
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(job.clone()));
+    assert!(matches!(store.apply(job.id, Some(&LeaseToken("a".into())), began()).await, Err(Error::LeaseLost)));
+    assert_eq!(
+        store.take(&lease("b", 99), at(19), &Terms::default()).await.unwrap(),
+        None,
+        "its session waits with it"
+    );
+    let again = store.take(&lease("b", 99), at(20), &Terms::default()).await.unwrap().unwrap();
+    assert_eq!((again.id, again.attempt, again.postponed_until), (job.id, 2, None));
 }
 
 async fn a_job_whose_lease_ran_out_is_taken_again_from_the_start(store: &dyn Store) {
     submitted(store, job()).await;
     let job = run(store, both_batches()).await;
-    assert_eq!(store.take(&lease("b", 20), at(9), 3, &[]).await.unwrap(), None);
-    assert_eq!(store.take(&lease("b", 20), at(10), 3, &[job.id]).await.unwrap(), None, "nobody takes from himself");
-    let again = store.take(&lease("b", 20), at(10), 3, &[]).await.unwrap().unwrap();
+    assert_eq!(store.take(&lease("b", 20), at(9), &Terms::default()).await.unwrap(), None);
+    assert_eq!(
+        store.take(&lease("b", 20), at(10), &busy_with(&[job.id])).await.unwrap(),
+        None,
+        "nobody takes from himself"
+    );
+    let again = store.take(&lease("b", 20), at(10), &Terms::default()).await.unwrap().unwrap();
     assert_eq!((again.id, again.attempt, &again.snapshot), (job.id, 2, &None));
     assert!(again.batches.iter().all(|batch| batch.state == BatchState::Pending && batch.output.is_none()));
     assert_eq!(store.job("default", job.id).await.unwrap(), Some(again));
@@ -188,8 +282,9 @@ async fn a_job_whose_lease_ran_out_is_taken_again_from_the_start(store: &dyn Sto
 async fn a_job_that_outlives_too_many_runners_is_aborted(store: &dyn Store) {
     let job = submitted(store, job()).await;
     let other = submitted(store, job_of("default", None)).await;
-    store.take(&lease("a", 10), at(1), 1, &[]).await.unwrap();
-    let next = store.take(&lease("b", 20), at(10), 1, &[]).await.unwrap().unwrap();
+    let once = Terms { max_attempts: 1, ..Terms::default() };
+    store.take(&lease("a", 10), at(1), &once).await.unwrap();
+    let next = store.take(&lease("b", 20), at(10), &once).await.unwrap().unwrap();
     assert_eq!(next.id, other.id, "the next one is taken in its place");
     let given_up = store.job("default", job.id).await.unwrap().unwrap();
     assert_eq!((given_up.state, given_up.fault.unwrap().kind), (State::Aborted, FaultKind::Internal));
@@ -197,8 +292,8 @@ async fn a_job_that_outlives_too_many_runners_is_aborted(store: &dyn Store) {
 
 async fn who_lost_the_lease_can_do_nothing(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap();
-    let again = store.take(&lease("b", 20), at(10), 3, &[]).await.unwrap().unwrap();
+    store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap();
+    let again = store.take(&lease("b", 20), at(10), &Terms::default()).await.unwrap().unwrap();
     let old = LeaseToken("a".into());
     assert!(matches!(store.apply(job.id, Some(&old), began()).await, Err(Error::LeaseLost)));
     assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
@@ -208,18 +303,18 @@ async fn who_lost_the_lease_can_do_nothing(store: &dyn Store) {
 
 async fn a_renewed_lease_does_not_run_out(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap();
+    store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap();
     store.renew(job.id, &lease("a", 30)).await.unwrap();
-    assert_eq!(store.take(&lease("b", 40), at(29), 3, &[]).await.unwrap(), None);
-    assert!(store.take(&lease("b", 40), at(30), 3, &[]).await.unwrap().is_some());
+    assert_eq!(store.take(&lease("b", 40), at(29), &Terms::default()).await.unwrap(), None);
+    assert!(store.take(&lease("b", 40), at(30), &Terms::default()).await.unwrap().is_some());
 }
 
 async fn dropped_leases_are_free_at_once(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap();
+    store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap();
     store.drop_leases().await.unwrap();
     assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
-    assert_eq!(store.take(&lease("b", 20), at(2), 3, &[]).await.unwrap().unwrap().attempt, 2);
+    assert_eq!(store.take(&lease("b", 20), at(2), &Terms::default()).await.unwrap().unwrap().attempt, 2);
 }
 
 async fn a_released_job_waits_again(store: &dyn Store) {
@@ -227,7 +322,7 @@ async fn a_released_job_waits_again(store: &dyn Store) {
     let job = run(store, both_batches().into_iter().chain([Event::Released])).await;
     assert_eq!((job.state, job.attempt), (State::Submitted, 0));
     assert!(matches!(store.apply(job.id, Some(&LeaseToken("a".into())), began()).await, Err(Error::LeaseLost)));
-    assert_eq!(store.take(&lease("b", 20), at(2), 3, &[]).await.unwrap().unwrap().id, job.id);
+    assert_eq!(store.take(&lease("b", 20), at(2), &Terms::default()).await.unwrap().unwrap().id, job.id);
 }
 
 async fn files_are_published_with_the_end_of_the_job_and_not_before(store: &dyn Store) {
@@ -249,7 +344,7 @@ async fn files_are_published_with_the_end_of_the_job_and_not_before(store: &dyn 
     assert_eq!((file.published_at, file.purged_at), (at(6), None));
     let kept = store.kept(job.id).await.unwrap();
     assert_eq!((kept.attempt, kept.files.len()), (None, 2));
-    assert!(store.take(&lease("b", 99), at(50), 3, &[]).await.unwrap().is_none());
+    assert!(store.take(&lease("b", 99), at(50), &Terms::default()).await.unwrap().is_none());
 }
 
 async fn a_cancelled_job_keeps_what_has_finished_and_leaves_its_runner_without_lease(store: &dyn Store) {
@@ -259,7 +354,7 @@ async fn a_cancelled_job_keeps_what_has_finished_and_leaves_its_runner_without_l
     assert_eq!(cancelled.state, State::Cancelled);
     assert_eq!(store.kept(job.id).await.unwrap().files, ["some/1/0.csv"]);
     assert!(matches!(store.apply(job.id, Some(&LeaseToken("a".into())), finished(1)).await, Err(Error::LeaseLost)));
-    assert!(store.take(&lease("b", 99), at(50), 3, &[]).await.unwrap().is_none());
+    assert!(store.take(&lease("b", 99), at(50), &Terms::default()).await.unwrap().is_none());
 }
 
 async fn an_illegal_event_changes_nothing(store: &dyn Store) {
@@ -314,6 +409,7 @@ fn both_scoped(position: &str) -> Vec<Event> {
         from: None,
         to: to.clone(),
         known: position.into(),
+        lacks_deletions: true,
     };
     let started = |batch| Event::BatchStarted { batch, at: at(4), scope: Some(scope(batch)) };
     vec![Event::Began(to.clone()), started(0), finished(0), started(1), finished(1)]
@@ -325,14 +421,18 @@ async fn jobs_of_a_session_run_one_after_another(store: &dyn Store) {
     let other = submitted(store, job_of("default", Some(("acme", "Nightly")))).await;
     let elsewhere = submitted(store, job_of("other", Some(("acme", "nightly")))).await;
     let stateless = submitted(store, job()).await;
-    for expected in [first.id, other.id, elsewhere.id, stateless.id] {
-        assert_eq!(store.take(&lease("a", 10), at(1), 3, &[]).await.unwrap().unwrap().id, expected);
+    for expected in [first.id, elsewhere.id, stateless.id, other.id] {
+        assert_eq!(store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap().unwrap().id, expected);
     }
-    assert_eq!(store.take(&lease("b", 10), at(1), 3, &[]).await.unwrap(), None);
+    assert_eq!(store.take(&lease("b", 10), at(1), &Terms::default()).await.unwrap(), None);
     let at_work = [first.id, other.id, elsewhere.id, stateless.id];
-    assert_eq!(store.take(&lease("b", 20), at(10), 3, &at_work).await.unwrap(), None, "its runner is only slow");
+    assert_eq!(
+        store.take(&lease("b", 20), at(10), &busy_with(&at_work)).await.unwrap(),
+        None,
+        "its runner is only slow"
+    );
     store.apply(first.id, None, Event::Cancelled { at: at(2) }).await.unwrap();
-    assert_eq!(store.take(&lease("b", 20), at(2), 3, &[]).await.unwrap().unwrap().id, second.id);
+    assert_eq!(store.take(&lease("b", 20), at(2), &Terms::default()).await.unwrap().unwrap().id, second.id);
 }
 
 async fn a_session_moves_with_its_completed_job_and_only_with_it(store: &dyn Store) {
@@ -342,7 +442,7 @@ async fn a_session_moves_with_its_completed_job_and_only_with_it(store: &dyn Sto
     assert_eq!(store.session("default", &nightly()).await.unwrap(), Session::default(), "not before the end");
     // The runner is frozen, another one takes the job up and completes it in a later snapshot.
     let b = LeaseToken("b".into());
-    store.take(&lease("b", 20), at(10), 3, &[]).await.unwrap().unwrap();
+    store.take(&lease("b", 20), at(10), &Terms::default()).await.unwrap().unwrap();
     for event in both_scoped("8").into_iter().chain([Event::Completed { at: at(12) }]) {
         store.apply(first.id, Some(&b), event).await.unwrap();
     }
@@ -365,9 +465,10 @@ async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Store) 
         submitted(store, stateful()).await;
         run(store, both_scoped(position).into_iter().chain([Event::Completed { at: at(6) }])).await;
     }
-    let increments = store.increments("default", &nightly()).await.unwrap();
+    let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
     let numbers: Vec<u32> = increments.iter().map(|increment| increment.number).collect();
     assert_eq!(numbers, [1, 2]);
+    assert_eq!(store.increments("default", &nightly(), 1).await.unwrap(), increments[1..]);
     assert!(increments.iter().all(|increment| !increment.is_delivered()));
 
     assert!(store.acknowledge("default", &nightly(), 1, at(20)).await.unwrap());
@@ -375,14 +476,35 @@ async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Store) 
     assert!(!store.acknowledge("default", &nightly(), 3, at(20)).await.unwrap());
     assert!(!store.acknowledge("other", &nightly(), 1, at(20)).await.unwrap());
     let files: Vec<FileId> = increments[1].job.published().map(|(_, file)| file.id).collect();
-    store.downloaded(files[0], at(30)).await.unwrap();
-    store.downloaded(files[0], at(31)).await.unwrap();
-    let half = store.increments("default", &nightly()).await.unwrap();
+    store.sent(files[0], 0..1 << 40, at(30)).await.unwrap();
+    store.sent(files[0], 0..1 << 40, at(31)).await.unwrap();
+    let half = store.increments("default", &nightly(), u32::MAX).await.unwrap();
     assert_eq!(half[0].acknowledged_at, Some(at(20)));
     assert_eq!((half[1].downloads.get(&files[0]), half[1].is_delivered()), (Some(&at(30)), false));
     assert_eq!(store.file("default", files[0]).await.unwrap().unwrap().downloaded_at, Some(at(30)));
-    store.downloaded(files[1], at(32)).await.unwrap();
-    assert!(store.increments("default", &nightly()).await.unwrap().iter().all(Increment::is_delivered));
+    // In parts, of which none is all and some are twice.
+    for (part, is_all) in [(5..1 << 40, false), (7..9, false), (0..6, true)] {
+        store.sent(files[1], part, at(32)).await.unwrap();
+        let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+        assert_eq!(increments.iter().all(Increment::is_delivered), is_all);
+    }
+}
+
+async fn a_replay_that_is_downloaded_delivers_its_increment(store: &dyn Store) {
+    submitted(store, stateful()).await;
+    run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    let mut replay = stateful();
+    replay.spec.replay = Some(1);
+    submitted(store, replay).await;
+    let replay = run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    let files: Vec<FileId> = replay.published().map(|(_, file)| file.id).collect();
+    for (file, when, replayed_at) in [(files[0], 30, None), (files[1], 31, Some(at(31))), (files[1], 32, Some(at(31)))]
+    {
+        store.sent(file, 0..1 << 40, at(when)).await.unwrap();
+        let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+        assert_eq!((increments.len(), increments[0].replayed_at), (1, replayed_at));
+        assert_eq!(increments[0].is_delivered(), replayed_at.is_some());
+    }
 }
 
 async fn what_is_over_is_purged(store: &dyn Store) {

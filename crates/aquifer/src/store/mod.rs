@@ -7,6 +7,8 @@
 mod conformance;
 pub mod sqlite;
 
+use std::{collections::BTreeMap, ops::Range};
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
@@ -40,6 +42,25 @@ pub struct Lease {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseToken(pub String);
+
+/// Which jobs a runner may take up.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// A job that has been taken up so often is aborted instead.
+    pub max_attempts: u32,
+    /// By tenant: how many jobs of each mode may execute at one time. Who is not named may have any number.
+    pub executing: BTreeMap<String, u32>,
+    /// The jobs that the runner has already: after its machine has slept, their leases have run out, but it is about to
+    /// renew them.
+    pub at_work: Vec<JobId>,
+}
+
+impl Default for Terms {
+    /// Any job.
+    fn default() -> Terms {
+        Terms { max_attempts: u32::MAX, executing: BTreeMap::new(), at_work: Vec::new() }
+    }
+}
 
 /// A result file that may be downloaded, or could until it was purged.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,19 +172,18 @@ pub trait Store: Send + Sync + 'static {
     /// What a session has come to: nothing yet, if no job of it has completed.
     async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session>;
 
-    /// The jobs that moved a session and are still kept, oldest first.
-    async fn increments(&self, tenant: &str, session: &SessionKey) -> Result<Vec<Increment>>;
+    /// The last jobs that moved a session and are still kept, so many at most, oldest first.
+    async fn increments(&self, tenant: &str, session: &SessionKey, most: u32) -> Result<Vec<Increment>>;
 
     /// Notes that the client has stored an increment; the first time counts. False if there is no such increment.
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool>;
 
-    /// Takes up the oldest job that waits, or whose runner has let its lease run out. One that has been taken up
-    /// `max_attempts` times is aborted instead, and the next is looked at. Jobs of one session run one after another: as long as an older one has not ended, the
-    /// later ones wait.
+    /// Takes up a job that waits, or whose runner has let its lease run out. Jobs of one session run one after another: as
+    /// long as an older one has not ended, the later ones wait.
     ///
-    /// `at_work` are the jobs that the runner has already: after its machine has slept, their leases have run out, but
-    /// it is about to renew them.
-    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32, at_work: &[JobId]) -> Result<Option<Job>>;
+    /// Fairly: first comes the tenant of which the fewest jobs execute, then the one whose last turn is longest ago; among
+    /// the partners of a tenant the same; among the jobs of a partner the oldest.
+    async fn take(&self, lease: &Lease, now: Timestamp, terms: &Terms) -> Result<Option<Job>>;
 
     /// Prolongs a lease. [`Error::LeaseLost`] if the job was cancelled or taken by another meanwhile.
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()>;
@@ -177,8 +197,9 @@ pub trait Store: Send + Sync + 'static {
 
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
 
-    /// Notes that a file has been downloaded whole; the first time counts.
-    async fn downloaded(&self, id: FileId, now: Timestamp) -> Result<()>;
+    /// Notes that a range of a file's bytes has been sent. When all have been, at once or in parts, the file has been
+    /// downloaded whole, and the first time counts; when all files of a replay have been, so has the increment.
+    async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()>;
 
     async fn kept(&self, job: JobId) -> Result<Kept>;
 

@@ -29,6 +29,7 @@ scenarios! {
     authentication
     columns
     deleted
+    deleted_gone
     describe
     download
     formats
@@ -41,6 +42,7 @@ scenarios! {
     object_export
     partners
     queries
+    queue
     refusals
     retention
     routes
@@ -48,11 +50,15 @@ scenarios! {
     segments
     sessions
     sessions_deleted
+    sessions_delivered
+    sessions_forgotten
     sessions_hold
     sessions_increments
+    sessions_order
     sessions_refusals
     sessions_time
     split
+    states
     throttle
     token
     too_large

@@ -1,4 +1,5 @@
-//! Data that waits to be read until it is told to go on, so that a test can look at a job in the middle.
+//! Data that waits to be read until it is told to go on, so that a test can look at a job in the middle; that cannot be read
+//! at all for a while; and whose object model changes behind a job's back.
 
 use std::sync::{
     Arc, Condvar, Mutex,
@@ -9,7 +10,7 @@ use engine::{Error, Part, Position, Result, Rows, Snapshot, Source, error::Kind}
 use export::CellSink;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use zoql::{Catalog, bound};
+use zoql::{Catalog, bound, catalog::CatalogFiles};
 
 /// Lets the reading of a part begin only when it is open.
 pub struct Gate {
@@ -20,21 +21,34 @@ pub struct Gate {
 struct State {
     open: Mutex<bool>,
     moved: Condvar,
-    /// How many parts have come to the gate.
+    /// How many parts stand at the gate.
     waiting: watch::Sender<usize>,
     /// What parts fail with instead of being read.
-    failing: AtomicBool,
+    failing: Mutex<Option<Kind>>,
+    /// What is told in the place of the data's own.
+    catalog: Mutex<Option<Arc<Catalog>>>,
 }
 
 impl Gate {
     pub fn closed(source: Arc<dyn Source>) -> Arc<Gate> {
+        let gate = Gate::opened(source);
+        gate.close();
+        gate
+    }
+
+    pub fn opened(source: Arc<dyn Source>) -> Arc<Gate> {
         let state = State {
-            open: Mutex::new(false),
+            open: Mutex::new(true),
             moved: Condvar::new(),
             waiting: watch::Sender::new(0),
-            failing: AtomicBool::new(false),
+            failing: Mutex::default(),
+            catalog: Mutex::default(),
         };
         Arc::new(Gate { source, state: Arc::new(state) })
+    }
+
+    pub fn close(&self) {
+        *self.state.open.lock().unwrap() = false;
     }
 
     pub fn open(&self) {
@@ -42,25 +56,45 @@ impl Gate {
         self.state.moved.notify_all();
     }
 
+    /// Opens, but for nothing good, and for ever.
     pub fn fail(&self) {
-        self.state.failing.store(true, Ordering::Relaxed);
+        self.fail_with(Some(Kind::Corrupt));
         self.open();
     }
 
-    /// Waits until as many parts as that have come to the gate.
+    /// Whoever passes fails with this from now on.
+    pub fn fail_with(&self, kind: Option<Kind>) {
+        *self.state.failing.lock().unwrap() = kind;
+    }
+
+    /// Waits until as many parts as that stand at the gate.
     pub async fn reached(&self, parts: usize) {
         self.state.waiting.subscribe().wait_for(|waiting| *waiting >= parts).await.unwrap();
+    }
+
+    /// Changes the object model, by lines as `objects.csv` has them.
+    pub fn change_objects(&self, objects: &str) {
+        let files = CatalogFiles { objects, fields: "", joins: "", date_changes: "" };
+        let changed = self.source.catalog().unwrap().extended(&files).unwrap();
+        *self.state.catalog.lock().unwrap() = Some(Arc::new(changed));
+    }
+}
+
+impl State {
+    fn catalog_or(&self, own: &Arc<Catalog>) -> Arc<Catalog> {
+        self.catalog.lock().unwrap().as_ref().unwrap_or(own).clone()
     }
 }
 
 impl Source for Gate {
     fn catalog(&self) -> Result<Arc<Catalog>> {
-        self.source.catalog()
+        Ok(self.state.catalog_or(&self.source.catalog()?))
     }
 
     fn begin(&self) -> Result<Arc<dyn Snapshot>> {
         let view = self.source.begin()?;
-        Ok(Arc::new(Gated { view, state: self.state.clone(), cancelled: Arc::default() }))
+        let catalog = self.state.catalog_or(view.catalog());
+        Ok(Arc::new(Gated { view, catalog, state: self.state.clone(), cancelled: Arc::default() }))
     }
 
     fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
@@ -74,6 +108,7 @@ impl Source for Gate {
 
 struct Gated {
     view: Arc<dyn Snapshot>,
+    catalog: Arc<Catalog>,
     state: Arc<State>,
     cancelled: Arc<AtomicBool>,
 }
@@ -100,7 +135,7 @@ impl Snapshot for Gated {
     }
 
     fn catalog(&self) -> &Arc<Catalog> {
-        self.view.catalog()
+        &self.catalog
     }
 
     fn cancel(&self) {
@@ -134,9 +169,10 @@ impl Part for GatedPart {
             open = self.state.moved.wait(open).unwrap();
         }
         drop(open);
-        if self.state.failing.load(Ordering::Relaxed) {
-            return Err(Error::new(Kind::Storage, "the disk is broken"));
+        self.state.waiting.send_modify(|waiting| *waiting -= 1);
+        match *self.state.failing.lock().unwrap() {
+            Some(kind) => Err(Error::new(kind, "the disk is broken")),
+            None => self.part.read(sink),
         }
-        self.part.read(sink)
     }
 }

@@ -7,7 +7,7 @@ use aquifer::{
     clock::Clock as _,
     job::{Event, FaultKind, State},
     runner::Runner,
-    store::{Lease, LeaseToken},
+    store::{Lease, LeaseToken, Terms},
 };
 use flate2::{Compression, write::GzEncoder};
 use jiff::SignedDuration;
@@ -146,7 +146,7 @@ async fn a_lease_is_renewed_while_the_runner_works() {
         server.clock.advance(seconds(11));
         let renewed = server.running.app.runner.renewed(job).unwrap();
         renewed.clone().wait_for(|until| *until >= server.clock.now() + seconds(30)).await.unwrap();
-        assert_eq!(server.running.app.store.take(&lease, server.clock.now(), 3, &[]).await.unwrap(), None);
+        assert_eq!(server.running.app.store.take(&lease, server.clock.now(), &Terms::default()).await.unwrap(), None);
     }
     gate.open();
     assert_eq!(server.ended(job).await.attempt, 1);
@@ -171,7 +171,7 @@ async fn a_runner_that_lost_its_lease_publishes_nothing() {
     let store = &server.running.app.store;
     store.drop_leases().await.unwrap();
     let lease = Lease { token: LeaseToken("other".into()), until: jiff::Timestamp::MAX };
-    let taken = store.take(&lease, server.clock.now(), 3, &[]).await.unwrap().unwrap();
+    let taken = store.take(&lease, server.clock.now(), &Terms::default()).await.unwrap().unwrap();
     assert_eq!((taken.id, taken.attempt), (job, 2));
     let mut left = server.running.app.runner.left();
     gate.open();
@@ -271,7 +271,7 @@ async fn a_job_of_a_server_that_died_is_run_again_at_once_and_its_traces_are_gon
         let job = aquifer::job::Job::new(aquifer::job::JobId::new(epoch()), "default".into(), spec, vec![], epoch());
         store.insert(&job, 50).await.unwrap();
         let lease = Lease { token: LeaseToken("dead".into()), until: epoch() + seconds(30) };
-        let taken = store.take(&lease, epoch(), 3, &[]).await.unwrap().unwrap();
+        let taken = store.take(&lease, epoch(), &Terms::default()).await.unwrap().unwrap();
         let attempt = config.results_dir().join(taken.attempt_prefix());
         std::fs::create_dir_all(&attempt).unwrap();
         std::fs::write(attempt.join("half.csv"), "Account: ID\n1").unwrap();
@@ -300,7 +300,7 @@ async fn a_job_that_kills_its_runners_is_given_up() {
     store.insert(&job, 50).await.unwrap();
     for _ in 0..3 {
         let lease = Lease { token: LeaseToken("dead".into()), until: epoch() };
-        store.take(&lease, epoch(), 3, &[]).await.unwrap().unwrap();
+        store.take(&lease, epoch(), &Terms::default()).await.unwrap().unwrap();
     }
     let running = App::start(config(dir.path()), Arc::new(aquifer::clock::Manual::at(epoch()))).await.unwrap();
     let credentials = aquifer::access::create_client(&*running.app.store, "default", "test", epoch()).await.unwrap();

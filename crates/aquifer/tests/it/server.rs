@@ -118,6 +118,14 @@ impl Server {
         }
     }
 
+    /// Waits until no runner is at work on a job.
+    pub async fn left(&self, job: JobId) {
+        let mut left = self.running.app.runner.left();
+        while self.running.app.runner.is_at_work(job) {
+            left.changed().await.unwrap();
+        }
+    }
+
     /// Result files on the disk, whether or not anybody may have them.
     pub fn files(&self) -> Vec<String> {
         files_below(&self.dir.path().join("results"))
@@ -161,7 +169,7 @@ impl Server {
         let store = self.running.app.store.clone();
         self.running.stop().await;
         let lease = aquifer::store::Lease { token: aquifer::store::LeaseToken("nobody".into()), until: Timestamp::MAX };
-        let left = store.take(&lease, Timestamp::MAX, u32::MAX, &[]).await.unwrap();
+        let left = store.take(&lease, Timestamp::MAX, &aquifer::store::Terms::default()).await.unwrap();
         assert!(left.as_ref().is_none_or(|job| !open.contains(&job.state)), "a job was left: {left:?}");
         self.dir
     }

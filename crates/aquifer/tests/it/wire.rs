@@ -1,13 +1,15 @@
 //! Runs the scenarios in `tests/wire`; their form is described there.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use aquifer::{config::Config, job::JobId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use engine::{embedded::Embedded, error::Kind};
 use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::{
+    gate::Gate,
     http::{Answer, Request},
     server::Server,
 };
@@ -22,16 +24,20 @@ pub async fn run(name: &str) {
         Some(first) => ("", Some(first)),
         None => (settings, None),
     };
-    let server = Server::with(|config| set(config, settings)).await;
+    let mut gate = None;
+    let opened = |embedded: Arc<Embedded>| gate.insert(Gate::opened(embedded)).clone();
+    let server = Server::on(|config| set(config, settings), opened).await;
+    let gate = gate.unwrap();
     let mut known = given(&server);
     let (mut faults, mut jobs) = (Vec::new(), Vec::new());
     for exchange in first.into_iter().chain(exchanges) {
         let (title, exchange) = exchange.split_once('\n').unwrap();
-        let said = play(&server, exchange, &mut known, &mut jobs).await;
+        let said = play(&server, &gate, exchange, &mut known, &mut jobs).await;
         let said = said.into_iter().map(|fault| format!("{name}: {title}: {fault}"));
         // At once, for a later exchange may need what this one should have brought.
         faults.extend(said.inspect(|fault| println!("{fault}")));
     }
+    gate.open();
     for job in jobs {
         server.ended(job).await;
     }
@@ -62,6 +68,7 @@ fn given(server: &Server) -> HashMap<String, String> {
 
 async fn play(
     server: &Server,
+    gate: &Gate,
     exchange: &str,
     known: &mut HashMap<String, String>,
     jobs: &mut Vec<JobId>,
@@ -71,26 +78,19 @@ async fn play(
     let (head, body) = head_and_body(&request);
     let (line, headers) = head.split_once('\n').unwrap_or((head, ""));
     match line.split_once(' ').unwrap() {
-        ("WAIT", job) => {
-            server.ended(job.parse().unwrap()).await;
-            Vec::new()
-        }
-        ("CLOCK", seconds) => {
-            server.clock.advance(SignedDuration::from_secs(seconds.parse().unwrap()));
-            Vec::new()
-        }
-        ("LOAD", object) => {
-            server.load(object, body);
-            Vec::new()
-        }
-        ("FORGET", object) => {
-            server.delete(object, &body.lines().collect::<Vec<_>>());
-            Vec::new()
-        }
-        ("TIDY", _) => {
-            server.running.app.tidy().await.unwrap();
-            Vec::new()
-        }
+        ("WAIT", job) => drop(server.ended(job.parse().unwrap()).await),
+        ("LEFT", job) => server.left(job.parse().unwrap()).await,
+        ("CLOCK", seconds) => server.clock.advance(SignedDuration::from_secs(seconds.parse().unwrap())),
+        ("LOAD", object) => server.load(object, body),
+        ("FORGET", object) => server.delete(object, &body.lines().collect::<Vec<_>>()),
+        ("TIDY", _) => server.running.app.tidy().await.unwrap(),
+        ("READS", "wait") => gate.close(),
+        ("READS", "go on") => gate.open(),
+        ("READS", "fail") => gate.fail_with(Some(Kind::Corrupt)),
+        ("READS", "fail for now") => gate.fail_with(Some(Kind::Storage)),
+        ("READS", "succeed") => gate.fail_with(None),
+        ("WAITING", reads) => gate.reached(reads.parse().unwrap()).await,
+        ("OBJECTS", _) => gate.change_objects(body),
         (method, path) => {
             let mut request = Request::new(method, path).body(body);
             for (name, value) in headers.lines().map(|line| line.split_once(": ").unwrap()) {
@@ -101,9 +101,10 @@ async fn play(
             }
             let answer = request.send(&server.running.url).await;
             jobs.extend(submitted(&answer));
-            compare(&answer, expected, known)
+            return compare(&answer, expected, known);
         }
     }
+    Vec::new()
 }
 
 /// The job that an answer says has been submitted.

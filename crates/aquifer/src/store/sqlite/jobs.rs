@@ -7,7 +7,7 @@ use super::{
     Error, Lease, LeaseToken, PublishedFile, Result, sessions,
     value::{At, Json, Text},
 };
-use crate::job::{Batch, Event, Fault, FaultKind, FileId, Job, JobId, SessionKey, SnapshotMark, Spec, State};
+use crate::job::{Batch, Event, Fault, FileId, Job, JobId, SessionKey, SnapshotMark, Spec, State};
 
 pub fn insert(tx: &Transaction<'_>, job: &Job, most: u32) -> Result<()> {
     let session = job.spec.session();
@@ -21,13 +21,14 @@ pub fn insert(tx: &Transaction<'_>, job: &Job, most: u32) -> Result<()> {
         return Err(Error::TooManyJobs);
     }
     tx.execute(
-        "INSERT INTO jobs (id, tenant, partner, project, spec, warnings, state, submitted_at, attempt)
-         VALUES (:id, :tenant, :partner, :project, :spec, :warnings, :state, :submitted_at, :attempt)",
+        "INSERT INTO jobs (id, tenant, partner, project, named_partner, spec, warnings, state, submitted_at, attempt)
+         VALUES (:id, :tenant, :partner, :project, :named_partner, :spec, :warnings, :state, :submitted_at, :attempt)",
         named_params! {
             ":id": Text(job.id),
             ":tenant": job.tenant,
             ":partner": session.as_ref().map(|session| &session.partner),
             ":project": session.as_ref().map(|session| &session.project),
+            ":named_partner": job.spec.partner.as_deref().unwrap_or_default(),
             ":spec": Json(&job.spec),
             ":warnings": Json(&job.warnings),
             ":state": job.state,
@@ -43,8 +44,8 @@ pub fn insert(tx: &Transaction<'_>, job: &Job, most: u32) -> Result<()> {
 
 pub fn find(tx: &Transaction<'_>, id: JobId) -> Result<Option<Job>> {
     let sql =
-        "SELECT id, tenant, spec, warnings, state, submitted_at, attempt, snapshot_at, snapshot_position, ended_at,
-                      fault
+        "SELECT id, tenant, spec, warnings, state, submitted_at, attempt, postponed_until, snapshot_at, snapshot_position,
+                      ended_at, fault
                  FROM jobs WHERE id = ?";
     let Some(mut job) = tx.prepare_cached(sql)?.query_row([Text(id)], job_of).optional()? else { return Ok(None) };
     let sql = "SELECT id, state, message, started_at, ended_at, scope, output FROM batches
@@ -65,45 +66,6 @@ pub fn last_completed(tx: &Transaction<'_>, tenant: &str, session: &SessionKey) 
         )
         .optional()?;
     id.map_or(Ok(None), |id| find(tx, id.0))
-}
-
-pub fn take(
-    tx: &Transaction<'_>,
-    lease: &Lease,
-    now: Timestamp,
-    max_attempts: u32,
-    at_work: &[JobId],
-) -> Result<Option<Job>> {
-    loop {
-        let next: Option<Text<JobId>> = tx
-            .query_row(
-                "SELECT id FROM jobs
-                  WHERE state IN ('submitted', 'executing') AND (state = 'submitted' OR lease_until <= :now)
-                        AND id NOT IN (SELECT value FROM json_each(:at_work))
-                        AND NOT EXISTS (
-                            SELECT * FROM jobs older
-                             WHERE older.state IN ('submitted', 'executing') AND older.seq < jobs.seq
-                                   AND (older.tenant, older.partner, older.project)
-                                       = (jobs.tenant, jobs.partner, jobs.project))
-                  ORDER BY seq LIMIT 1",
-                named_params! { ":now": At(now), ":at_work": Json(at_work) },
-                |row| row.get(0),
-            )
-            .optional()?;
-        let Some(Text(id)) = next else { return Ok(None) };
-        let before = find(tx, id)?.ok_or(Error::NoSuchJob)?;
-        let mut job = before.clone();
-        if job.attempt < max_attempts {
-            job.apply(Event::Taken)?;
-            save(tx, &before, &job)?;
-            set_lease(tx, id, Some(lease))?;
-            return Ok(Some(job));
-        }
-        let message = format!("the job was started {} times, and no runner lived to see its end", job.attempt);
-        let fault = Fault { kind: FaultKind::Internal, message };
-        job.apply(Event::Failed { at: now, batch: None, fault })?;
-        save(tx, &before, &job)?;
-    }
 }
 
 pub fn renew(tx: &Transaction<'_>, id: JobId, lease: &Lease) -> Result<()> {
@@ -149,12 +111,6 @@ pub fn file(tx: &Transaction<'_>, tenant: &str, id: FileId) -> Result<Option<Pub
     Ok(file.optional()?)
 }
 
-pub fn downloaded(tx: &Transaction<'_>, id: FileId, now: Timestamp) -> Result<()> {
-    let sql = "UPDATE files SET downloaded_at = :now WHERE id = :id AND downloaded_at IS NULL";
-    tx.execute(sql, named_params! { ":now": At(now), ":id": Text(id) })?;
-    Ok(())
-}
-
 /// The lease must be this one. Not that it has not run out: as long as nobody else took the job, its runner may go on.
 fn check_lease(tx: &Transaction<'_>, id: JobId, token: &LeaseToken) -> Result<()> {
     let sql = "SELECT lease_token FROM jobs WHERE id = ?";
@@ -162,7 +118,7 @@ fn check_lease(tx: &Transaction<'_>, id: JobId, token: &LeaseToken) -> Result<()
     if held.as_ref() == Some(&token.0) { Ok(()) } else { Err(Error::LeaseLost) }
 }
 
-fn set_lease(tx: &Transaction<'_>, id: JobId, lease: Option<&Lease>) -> Result<()> {
+pub(super) fn set_lease(tx: &Transaction<'_>, id: JobId, lease: Option<&Lease>) -> Result<()> {
     tx.execute(
         "UPDATE jobs SET lease_token = :token, lease_until = :until WHERE id = :id",
         named_params! {
@@ -176,14 +132,15 @@ fn set_lease(tx: &Transaction<'_>, id: JobId, lease: Option<&Lease>) -> Result<(
 
 /// Writes what has changed. A job that has left `executing` has no lease; one that has ended publishes its files, and one
 /// that has completed moves its session.
-fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> {
+pub(super) fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> {
     tx.execute(
-        "UPDATE jobs SET state = :state, attempt = :attempt, snapshot_at = :snapshot_at,
-                         snapshot_position = :snapshot_position, ended_at = :ended_at, fault = :fault
+        "UPDATE jobs SET state = :state, attempt = :attempt, postponed_until = :postponed_until,
+                         snapshot_at = :snapshot_at, snapshot_position = :snapshot_position, ended_at = :ended_at, fault = :fault
           WHERE id = :id",
         named_params! {
             ":state": job.state,
             ":attempt": job.attempt,
+            ":postponed_until": job.postponed_until.map(At),
             ":snapshot_at": job.snapshot.as_ref().map(|snapshot| At(snapshot.at)),
             ":snapshot_position": job.snapshot.as_ref().map(|snapshot| &snapshot.position),
             ":ended_at": job.ended_at.map(At),
@@ -249,6 +206,7 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {
         state: row.get("state")?,
         submitted_at: row.get::<_, At>("submitted_at")?.0,
         attempt: row.get("attempt")?,
+        postponed_until: instant(row, "postponed_until")?,
         snapshot,
         ended_at: instant(row, "ended_at")?,
         fault: row.get::<_, Option<Json<Fault>>>("fault")?.map(|fault| fault.0),

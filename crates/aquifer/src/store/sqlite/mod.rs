@@ -4,13 +4,16 @@
 //! on disk, since a job that was accepted must outlive a power cut.
 
 mod access;
+mod downloads;
 mod jobs;
 mod keys;
 mod retention;
 mod sessions;
+mod turns;
 mod value;
 
 use std::{
+    ops::Range,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -22,7 +25,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
     Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention,
-    Store, Token,
+    Store, Terms, Token,
 };
 use crate::job::{Event, FileId, Increment, Job, JobId, Session, SessionKey};
 
@@ -32,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_sessions.sql"),
     include_str!("../../../migrations/sqlite/0003_keys.sql"),
     include_str!("../../../migrations/sqlite/0004_recipients.sql"),
+    include_str!("../../../migrations/sqlite/0006_turns_and_downloads.sql"),
 ];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
@@ -135,9 +139,9 @@ impl Store for Sqlite {
         self.read(move |tx| sessions::find(tx, &tenant, &session)).await
     }
 
-    async fn increments(&self, tenant: &str, session: &SessionKey) -> Result<Vec<Increment>> {
+    async fn increments(&self, tenant: &str, session: &SessionKey, most: u32) -> Result<Vec<Increment>> {
         let (tenant, session) = (tenant.to_owned(), session.clone());
-        self.read(move |tx| sessions::increments(tx, &tenant, &session)).await
+        self.read(move |tx| sessions::increments(tx, &tenant, &session, most)).await
     }
 
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool> {
@@ -145,9 +149,9 @@ impl Store for Sqlite {
         self.write(move |tx| sessions::acknowledge(tx, &tenant, &session, increment, now)).await
     }
 
-    async fn take(&self, lease: &Lease, now: Timestamp, max_attempts: u32, at_work: &[JobId]) -> Result<Option<Job>> {
-        let (lease, at_work) = (lease.clone(), at_work.to_vec());
-        self.write(move |tx| jobs::take(tx, &lease, now, max_attempts, &at_work)).await
+    async fn take(&self, lease: &Lease, now: Timestamp, terms: &Terms) -> Result<Option<Job>> {
+        let (lease, terms) = (lease.clone(), terms.clone());
+        self.write(move |tx| turns::take(tx, &lease, now, &terms)).await
     }
 
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()> {
@@ -169,8 +173,8 @@ impl Store for Sqlite {
         self.read(move |tx| jobs::file(tx, &tenant, id)).await
     }
 
-    async fn downloaded(&self, id: FileId, now: Timestamp) -> Result<()> {
-        self.write(move |tx| jobs::downloaded(tx, id, now)).await
+    async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()> {
+        self.write(move |tx| downloads::sent(tx, id, range, now)).await
     }
 
     async fn kept(&self, job: JobId) -> Result<Kept> {

@@ -93,25 +93,30 @@ pub fn ended(tx: &Transaction<'_>, job: &Job, key: &SessionKey, at: Timestamp) -
     Ok(())
 }
 
-pub fn increments(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> Result<Vec<Increment>> {
-    let sql = "SELECT number, job, acknowledged_at FROM increments
-                WHERE tenant = :tenant AND partner = :partner AND project = :project ORDER BY number";
+pub fn increments(tx: &Transaction<'_>, tenant: &str, key: &SessionKey, most: u32) -> Result<Vec<Increment>> {
+    let sql = "SELECT number, job, acknowledged_at, replayed_at FROM increments
+                WHERE tenant = :tenant AND partner = :partner AND project = :project
+                ORDER BY number DESC LIMIT :most";
     let mut statement = tx.prepare_cached(sql)?;
-    let of_session = named_params! { ":tenant": tenant, ":partner": key.partner, ":project": key.project };
+    let of_session =
+        named_params! { ":tenant": tenant, ":partner": key.partner, ":project": key.project, ":most": most };
     let rows = statement.query_map(of_session, |row| {
-        let acknowledged_at = row.get::<_, Option<At>>("acknowledged_at")?.map(|at| at.0);
-        Ok((row.get("number")?, row.get::<_, Text<JobId>>("job")?.0, acknowledged_at))
+        let instant = |column| -> rusqlite::Result<_> { Ok(row.get::<_, Option<At>>(column)?.map(|at| at.0)) };
+        let job = row.get::<_, Text<JobId>>("job")?.0;
+        Ok((row.get("number")?, job, instant("acknowledged_at")?, instant("replayed_at")?))
     })?;
-    rows.map(|row| {
-        let (number, job, acknowledged_at) = row?;
+    let increments = rows.map(|row| {
+        let (number, job, acknowledged_at, replayed_at) = row?;
         let downloads = downloads(tx, job)?;
         let job = jobs::find(tx, job)?.ok_or(Error::NoSuchJob)?;
-        Ok(Increment { number, job, downloads, acknowledged_at })
-    })
-    .collect()
+        Ok(Increment { number, job, downloads, acknowledged_at, replayed_at })
+    });
+    let mut increments = increments.collect::<Result<Vec<_>>>()?;
+    increments.reverse();
+    Ok(increments)
 }
 
-fn downloads(tx: &Transaction<'_>, job: JobId) -> Result<HashMap<crate::job::FileId, Timestamp>> {
+pub(super) fn downloads(tx: &Transaction<'_>, job: JobId) -> Result<HashMap<crate::job::FileId, Timestamp>> {
     let sql = "SELECT id, downloaded_at FROM files WHERE job = ? AND downloaded_at IS NOT NULL";
     let mut statement = tx.prepare_cached(sql)?;
     let files = statement
