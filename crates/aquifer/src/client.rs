@@ -14,7 +14,11 @@ pub mod follow;
 pub mod interrupt;
 pub mod manifest;
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    ops::Range,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
@@ -22,6 +26,7 @@ use ureq::{Agent, Body, http::Response};
 
 use answer::Job;
 pub use error::{Error, Result};
+use manifest::Manifest;
 
 /// Who we are to the server.
 #[derive(Clone)]
@@ -38,12 +43,14 @@ pub struct Client {
     /// Without a slash at the end.
     url: String,
     credentials: Credentials,
-    token: RefCell<Option<String>>,
+    token: Mutex<Option<String>>,
 }
 
 /// How long a server may take to begin its answer; the original gives up at 120 s itself.
 const ANSWER: Duration = Duration::from_secs(150);
 const CONNECT: Duration = Duration::from_secs(15);
+/// How long nothing may come of a file: then the network is cut, and no one will ever say so.
+const SILENCE: Duration = Duration::from_mins(2);
 
 impl Client {
     pub fn new(url: &str, credentials: Credentials) -> Client {
@@ -54,7 +61,7 @@ impl Client {
             .timeout_recv_response(Some(ANSWER))
             .build();
         let url = url.trim_end_matches('/').to_owned();
-        Client { agent: config.new_agent(), url, credentials, token: RefCell::default() }
+        Client { agent: config.new_agent(), url, credentials, token: Mutex::default() }
     }
 
     pub fn url(&self) -> &str {
@@ -82,10 +89,10 @@ impl Client {
         self.bytes_of(id, &[])
     }
 
-    /// The same with the bytes from the `first` on, counted from 0, if the file is still the one with that `ETag`. A
-    /// server may send all of it nevertheless: then the status is 200 and not 206.
-    pub fn rest_of_file(&self, id: &str, first: u64, etag: &str) -> Result<Response<Body>> {
-        self.bytes_of(id, &[("Range", &format!("bytes={first}-")), ("If-Range", etag)])
+    /// The same with a range of the bytes, counted from 0, if the file is still the one with that `ETag`. If it is not, the
+    /// server sends all of it: then the status is 200 and not 206.
+    pub fn range_of_file(&self, id: &str, range: &Range<u64>, etag: &str) -> Result<Response<Body>> {
+        self.bytes_of(id, &[("Range", &format!("bytes={}-{}", range.start, range.end - 1)), ("If-Range", etag)])
     }
 
     fn bytes_of(&self, id: &str, headers: &[(&str, &str)]) -> Result<Response<Body>> {
@@ -93,6 +100,7 @@ impl Client {
         let mut response = self.authorized(|agent, authorization| {
             // As it is: then the length and the digest of the answer are those of the file.
             let request = agent.get(&url).header("Authorization", authorization).header("Accept-Encoding", "identity");
+            let request = request.config().timeout_per_read(Some(SILENCE)).build();
             headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).call()
         })?;
         let status = response.status().as_u16();
@@ -103,12 +111,12 @@ impl Client {
     }
 
     /// What an Aquifer server says of a job's files; none from others.
-    pub fn manifest(&self, id: &str) -> Result<Option<Value>> {
+    pub fn manifest(&self, id: &str) -> Result<Option<Manifest>> {
         let url = format!("{}/manifest", self.job_url(id));
         let mut response =
             self.authorized(|agent, authorization| agent.get(&url).header("Authorization", authorization).call())?;
         let document = serde_json::from_str(&read(&mut response)?).ok();
-        Ok(document.filter(|document: &Value| response.status() == 200 && document["batches"].is_array()))
+        Ok(document.filter(|_| response.status() == 200).and_then(Manifest::of))
     }
 
     fn job_url(&self, id: &str) -> String {
@@ -124,9 +132,15 @@ impl Client {
     /// Sends a request; if the server does not know the token any more, once again with a new one.
     fn authorized(&self, send: impl Fn(&Agent, &str) -> Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
         let unreachable = |error| Error::unreachable(&self.url, error);
-        let response = send(&self.agent, &self.authorization()?).map_err(unreachable)?;
-        let is_stale = response.status() == 401 && self.token.take().is_some();
-        if is_stale { send(&self.agent, &self.authorization()?).map_err(unreachable) } else { Ok(response) }
+        let sent = self.authorization()?;
+        let response = send(&self.agent, &sent).map_err(unreachable)?;
+        if response.status() != 401 {
+            return Ok(response);
+        }
+        // Another thread may have renewed it meanwhile.
+        self.token().take_if(|token| sent == bearer(token));
+        let renewed = self.authorization()?;
+        if renewed == sent { Ok(response) } else { send(&self.agent, &renewed).map_err(unreachable) }
     }
 
     /// The value of the header: `Bearer …`, `Basic …`.
@@ -137,12 +151,16 @@ impl Client {
                 return Ok(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))));
             }
         };
-        let known = self.token.borrow().clone();
-        let token = match known {
-            Some(token) => token,
-            None => self.new_token(id, secret)?,
-        };
-        Ok(format!("Bearer {token}"))
+        // Locked until there is one: all who need it wait for the same.
+        let mut token = self.token();
+        match &mut *token {
+            Some(token) => Ok(bearer(token)),
+            none => Ok(bearer(none.insert(self.new_token(id, secret)?))),
+        }
+    }
+
+    fn token(&self) -> MutexGuard<'_, Option<String>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn new_token(&self, id: &str, secret: &str) -> Result<String> {
@@ -150,10 +168,12 @@ impl Client {
         let sent = self.agent.post(format!("{}/oauth/token", self.url)).send_form(form);
         let mut response = sent.map_err(|error| Error::unreachable(&self.url, error))?;
         let status = response.status().as_u16();
-        let token = answer::token(status, &read(&mut response)?)?;
-        self.token.replace(Some(token.clone()));
-        Ok(token)
+        answer::token(status, &read(&mut response)?)
     }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
 }
 
 /// A whole answer; those that are not files are small.

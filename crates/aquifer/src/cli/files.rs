@@ -1,6 +1,6 @@
 use std::{
-    collections::HashMap,
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -8,12 +8,20 @@ use std::{
 use anyhow::Context as _;
 
 use super::outcome;
-use crate::client::{Client, answer::Job, connect, download, interrupt::Interrupt, manifest};
+use crate::client::{
+    Client,
+    answer::Job,
+    connect,
+    download::{self, Downloads},
+    interrupt::Interrupt,
+};
 
 /// Download the result files of a job
 ///
-/// Files get their names when they are complete; those that are there already are not fetched again, and those that
-/// broke off are continued. An Aquifer server's manifest is kept beside them, for `aquifer verify`.
+/// Several files come at one time, and several pieces of a long one. Files get their names when they are complete and
+/// their digests are right; those that are there already are not fetched again. What broke off is continued, now or when
+/// the command is run again, if the server knows ranges and tells digests, as an Aquifer server does; its manifest is kept
+/// beside the files, for `aquifer verify`.
 #[derive(clap::Args)]
 #[command(after_help = outcome::EXIT_CODES)]
 pub struct Args {
@@ -23,8 +31,21 @@ pub struct Args {
     #[arg(long, short, value_name = "DIR", default_value = ".")]
     out: PathBuf,
     #[command(flatten)]
+    how: How,
+    #[command(flatten)]
     server: connect::ServerArgs,
 }
+
+/// The flags of every command that downloads a job's files.
+#[derive(clap::Args)]
+pub struct How {
+    /// Connections at one time
+    #[arg(long, value_name = "COUNT", default_value_t = CONNECTIONS)]
+    connections: NonZeroUsize,
+}
+
+/// Enough to fill a network of some delay; more would only take from others.
+pub const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
@@ -36,7 +57,8 @@ impl Args {
         let client = self.server.client()?;
         let job = client.status(&self.id)?;
         // A job that was aborted or cancelled keeps the files of the queries that had ended.
-        download_all(&client, &job, &self.out, &Interrupt::listen()?, |path| println!("{}", path.display()))?;
+        let interrupt = Interrupt::listen()?;
+        self.how.download_all(&client, &job, &self.out, &interrupt, |path| println!("{}", path.display()))?;
         if job.end().is_none() {
             eprintln!("the job is {}: there may be more files later", job.status);
         }
@@ -44,24 +66,20 @@ impl Args {
     }
 }
 
-/// Every file there is, and a word about each.
-pub fn download_all(
-    client: &Client,
-    job: &Job,
-    out: &Path,
-    interrupt: &Interrupt,
-    done: impl Fn(&Path),
-) -> anyhow::Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
-    let mut saved = HashMap::new();
-    for wanted in download::wanted(job) {
-        let path = out.join(&wanted.name);
-        download::save(client, &wanted.file, &path, interrupt)?;
-        done(&path);
-        saved.insert(wanted.file, wanted.name);
-    }
-    match client.manifest(&job.id)? {
-        Some(document) => manifest::write(out, document, &saved),
-        None => Ok(()),
+impl How {
+    /// Every file there is, and a word about each.
+    pub fn download_all(
+        &self,
+        client: &Client,
+        job: &Job,
+        out: &Path,
+        interrupt: &Interrupt,
+        done: impl Fn(&Path) + Sync,
+    ) -> anyhow::Result<()> {
+        fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
+        let manifest = client.manifest(&job.id)?;
+        let wanted = download::wanted(job, manifest.as_ref());
+        Downloads::new(client, interrupt, self.connections).save_all(&wanted, out, done)?;
+        manifest.map_or(Ok(()), |manifest| manifest.write(out, &wanted))
     }
 }

@@ -46,7 +46,9 @@ pub fn end(error: &anyhow::Error) -> ExitCode {
         | Error::Busy { .. }
         | Error::Unauthorized(_)
         | Error::Strange { .. }
-        | Error::Broken(_) => UNREACHABLE,
+        | Error::Broken(_)
+        | Error::Changed
+        | Error::OtherDigest => UNREACHABLE,
         Error::Refused { .. } => REFUSED,
         Error::File { .. } | Error::Output(_) => LOCAL,
         Error::Interrupted => interrupt::EXIT_CODE,

@@ -6,11 +6,12 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::outcome;
+use super::{files, outcome};
 use crate::client::{
     Client, Error,
     answer::{End, Job},
-    connect, download,
+    connect,
+    download::{self, Downloads},
     interrupt::Interrupt,
 };
 
@@ -114,12 +115,13 @@ impl Args {
 /// All files of the job to standard output, as one.
 fn print(client: &Client, job: &Job, interrupt: &Interrupt) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
-    for (position, wanted) in download::wanted(job).iter().enumerate() {
+    let downloads = Downloads::new(client, interrupt, files::CONNECTIONS);
+    for (position, wanted) in download::wanted(job, None).iter().enumerate() {
         if position == 0 {
-            download::stream(client, &wanted.file, &mut output, interrupt)?;
+            downloads.stream(&wanted.file, &mut output)?;
         } else {
             // Every segment has a header of its own.
-            download::stream(client, &wanted.file, &mut download::SkipLine::new(&mut output), interrupt)?;
+            downloads.stream(&wanted.file, &mut download::SkipLine::new(&mut output))?;
         }
     }
     output.flush().map_err(Error::Output)?;
@@ -128,11 +130,12 @@ fn print(client: &Client, job: &Job, interrupt: &Interrupt) -> anyhow::Result<()
 
 /// To a file of that name, or to files in that directory.
 fn save(client: &Client, job: &Job, out: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let wanted = download::wanted(job);
+    let downloads = Downloads::new(client, interrupt, files::CONNECTIONS);
+    let wanted = download::wanted(job, None);
     for file in &wanted {
         let path = if out.is_dir() { out.join(&file.name) } else { out.to_owned() };
         anyhow::ensure!(out.is_dir() || wanted.len() == 1, "the answer is {} files: give a directory", wanted.len());
-        download::save(client, &file.file, &path, interrupt)?;
+        downloads.save(file, &path)?;
         eprintln!("{} rows in {}", job.batches[0].record_count, path.display());
     }
     Ok(())

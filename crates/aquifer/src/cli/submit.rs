@@ -22,6 +22,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    how: files::How,
+    #[command(flatten)]
     server: connect::ServerArgs,
 }
 
@@ -50,7 +52,7 @@ impl Args {
             let interrupt = Interrupt::listen()?;
             job = outcome::wait(&client, job, &interrupt)?;
             if let (Some(out), Some(End::Completed)) = (&self.out, job.end()) {
-                files::download_all(&client, &job, out, &interrupt, |path| eprintln!("{}", path.display()))?;
+                self.how.download_all(&client, &job, out, &interrupt, |path| eprintln!("{}", path.display()))?;
             }
         }
         if self.json {

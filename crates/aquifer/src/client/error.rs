@@ -23,9 +23,14 @@ pub enum Error {
     /// Not what an AQuA server says.
     #[error("the server answered with status {status} and this is not AQuA: {text}")]
     Strange { status: u16, text: String },
-    /// An answer that ended too early, or is not what its digest says.
+    /// An answer that ended too early.
     #[error("the answer is broken: {0}")]
     Broken(String),
+    /// Another version than the one that a download has begun with.
+    #[error("the file has become another one on the server")]
+    Changed,
+    #[error("the file's SHA-256 is another than the server says")]
+    OtherDigest,
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     /// Standard output is closed, mostly.

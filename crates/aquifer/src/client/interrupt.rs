@@ -2,11 +2,7 @@
 
 use std::{
     process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -19,15 +15,17 @@ use super::{Error, Result};
 pub const EXIT_CODE: u8 = 130;
 
 /// Hears of the first Ctrl-C; the second ends the process.
-pub struct Interrupt {
-    pressed: Arc<AtomicBool>,
-    heard: Receiver<()>,
+pub struct Interrupt(Arc<Pressed>);
+
+#[derive(Default)]
+struct Pressed {
+    is: Mutex<bool>,
+    bell: Condvar,
 }
 
 impl Interrupt {
     pub fn listen() -> anyhow::Result<Interrupt> {
-        let pressed = Arc::new(AtomicBool::new(false));
-        let (sender, heard) = mpsc::channel();
+        let pressed = Arc::new(Pressed::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let mut presses = {
             // From here on Ctrl-C is ours, before anything is begun that it could leave half done.
@@ -38,34 +36,28 @@ impl Interrupt {
             let presses = signal::windows::ctrl_c()?;
             presses
         };
-        let flag = pressed.clone();
+        let heard = pressed.clone();
         thread::spawn(move || {
             while runtime.block_on(presses.recv()).is_some() {
-                if flag.swap(true, Ordering::Relaxed) {
+                let before = std::mem::replace(&mut *heard.is.lock().unwrap_or_else(PoisonError::into_inner), true);
+                if before {
                     process::exit(EXIT_CODE.into());
                 }
-                // Nobody waits any more: then the next one ends the process.
-                let _ = sender.send(());
+                heard.bell.notify_all();
             }
         });
-        Ok(Interrupt { pressed, heard })
+        Ok(Interrupt(pressed))
     }
 
     pub fn check(&self) -> Result<()> {
-        if self.pressed.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+        self.wait(Duration::ZERO)
     }
 
     /// Waits so long, unless it is interrupted.
     pub fn wait(&self, time: Duration) -> Result<()> {
-        self.check()?;
-        match self.heard.recv_timeout(time) {
-            Ok(()) => Err(Error::Interrupted),
-            // Without a handler there is nothing to hear, but the time passes all the same.
-            Err(RecvTimeoutError::Disconnected) => {
-                thread::park_timeout(time);
-                Ok(())
-            }
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-        }
+        let pressed = self.0.is.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.bell.wait_timeout_while(pressed, time, |pressed| !*pressed);
+        let (pressed, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if *pressed { Err(Error::Interrupted) } else { Ok(()) }
     }
 }

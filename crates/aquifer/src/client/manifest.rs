@@ -1,7 +1,6 @@
 //! `manifest.json` beside downloaded files: what the server says of them, and what they are called here.
 
 use std::{
-    collections::HashMap,
     fs,
     path::{Component, Path},
 };
@@ -9,6 +8,8 @@ use std::{
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::download::Wanted;
 
 pub const NAME: &str = "manifest.json";
 
@@ -43,17 +44,41 @@ struct Entry {
     sha256: String,
 }
 
-/// Keeps a manifest, with the names that files were saved under, by their ids.
-pub fn write(dir: &Path, mut manifest: Value, saved: &HashMap<String, String>) -> anyhow::Result<()> {
-    let batches = manifest.get_mut("batches").and_then(Value::as_array_mut).into_iter().flatten();
-    let files = batches.filter_map(|batch| batch.get_mut("files")?.as_array_mut()).flatten();
-    for file in files {
-        if let Some(name) = file.get("fileId").and_then(Value::as_str).and_then(|id| saved.get(id)) {
-            file["savedAs"] = Value::String(name.clone());
-        }
+/// A manifest as a server sent it.
+pub struct Manifest(Value);
+
+/// What the bytes of a file should be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Known {
+    pub bytes: u64,
+    /// 64 hex digits.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// None if the document is something else.
+    pub fn of(document: Value) -> Option<Manifest> {
+        document["batches"].is_array().then_some(Manifest(document))
     }
-    let path = dir.join(NAME);
-    fs::write(&path, serde_json::to_string_pretty(&manifest)? + "\n").with_context(|| format!("{}", path.display()))
+
+    /// What it says of the file of an id.
+    pub fn known(&self, file: &str) -> Option<Known> {
+        let mut files = self.0["batches"].as_array()?.iter().filter_map(|batch| batch["files"].as_array()).flatten();
+        Known::deserialize(files.find(|entry| entry["fileId"] == file)?).ok()
+    }
+
+    /// Keeps it in a directory, with the names that files have there.
+    pub fn write(mut self, dir: &Path, saved: &[Wanted]) -> anyhow::Result<()> {
+        let batches = self.0["batches"].as_array_mut().into_iter().flatten();
+        for file in batches.filter_map(|batch| batch.get_mut("files")?.as_array_mut()).flatten() {
+            if let Some(saved) = saved.iter().find(|saved| file["fileId"] == saved.file) {
+                file["savedAs"] = Value::String(saved.name.clone());
+            }
+        }
+        let path = dir.join(NAME);
+        let text = serde_json::to_string_pretty(&self.0)? + "\n";
+        fs::write(&path, text).with_context(|| format!("{}", path.display()))
+    }
 }
 
 /// The files of the manifest in a directory. Those that were fetched otherwise have the server's names.

@@ -178,13 +178,16 @@ async fn verify(server: &Server, code: i32) -> String {
 async fn a_download_that_broke_off_is_continued_and_checked() {
     let server = Server::start().await;
     let file = file(&server, names("csv")).await;
-    let job = server.running.app.store.file("default", file.parse().unwrap()).await.unwrap().unwrap().job.to_string();
+    let published = server.running.app.store.file("default", file.parse().unwrap()).await.unwrap().unwrap();
+    let (job, sha256) = (published.job.to_string(), published.sha256);
     let got = server.dir.path().join("got");
     fs::create_dir(&got).unwrap();
     let part = got.join(format!("a_b_ names.csv.{file}.part"));
     // Its beginning; something else of that length; more than there is.
     for begun in [&ROWS[..20], &"x".repeat(20), &ROWS.repeat(2)] {
         fs::write(&part, begun).unwrap();
+        let notes = format!("\"{sha256}\" {}\n0 {}\n", ROWS.len(), begun.len());
+        fs::write(part.with_extension("part.got"), notes).unwrap();
         assert_exit(&run(aquifer(&server, &["files", &job, "--out", "got"])).await, 0);
         let saved = got.join("a_b_ names.csv");
         assert_eq!(fs::read_to_string(&saved).unwrap(), ROWS);

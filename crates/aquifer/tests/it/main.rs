@@ -13,6 +13,7 @@ mod client;
 mod crash;
 mod demo;
 mod doors;
+mod downloads;
 mod exactness;
 mod files;
 mod gate;
