@@ -141,6 +141,7 @@ class Aquifer:
     def __init__(self, commands, log):
         self.log = open(log, "w+b")
         made = json.loads(subprocess.run(commands["client"], check=True, stdout=subprocess.PIPE).stdout)
+        self.client, self.last_job = made, None
         self.child = subprocess.Popen(commands["serve"], stdout=self.log, stderr=self.log)
         self.watch = Watch(self.child.pid)
         self.url = self.wait_for_url()
@@ -168,6 +169,7 @@ class Aquifer:
     def job(self, columns):
         """Runs one query to its end and returns the ids of its files."""
         job = json.load(self.open("/v1/batch-query/", json.dumps(aquifer_query(columns)).encode()))
+        self.last_job = job["id"]
         while job["status"] in ("submitted", "pending", "executing"):
             time.sleep(0.02)
             job = json.load(self.open(f"/v1/batch-query/jobs/{job['id']}"))

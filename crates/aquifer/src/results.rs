@@ -4,14 +4,19 @@
 //! names it; whatever the store does not name is swept. So a runner may die at any moment.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream::BoxStream};
-use object_store::{GetOptions, GetRange, ObjectStore};
+use futures::{
+    Stream, StreamExt as _,
+    stream::{self, BoxStream},
+};
+use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore};
 
 use crate::{
     job::JobId,
@@ -35,14 +40,19 @@ impl Results {
         export::Destination::new(self.files.clone(), path.into(), tokio::runtime::Handle::current())
     }
 
-    /// The bytes of a file, or of a range of it, as a stream: memory stays flat, however long it is.
+    /// The bytes of a file, or of a range of it, as a stream: memory stays flat, however long it is and however slowly it is
+    /// read. What has been opened can be read to its end, even if the file is swept meanwhile.
     pub async fn open(
         &self,
         file: &PublishedFile,
-        range: Option<std::ops::Range<u64>>,
+        range: Option<Range<u64>>,
     ) -> object_store::Result<BoxStream<'static, object_store::Result<Bytes>>> {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        Ok(self.files.get_opts(&file.path.as_str().into(), options).await?.into_stream().boxed())
+        let found = self.files.get_opts(&file.path.as_str().into(), options).await?;
+        Ok(match found.payload {
+            GetResultPayload::File(file, _) => in_chunks(file, found.range).boxed(),
+            GetResultPayload::Stream(bytes) => bytes,
+        })
     }
 
     /// Deletes what the store does not name: what dead runners left, cancelled jobs, purged files.
@@ -85,6 +95,31 @@ impl Results {
         let being_written = kept.attempt.as_ref().is_some_and(|attempt| key.starts_with(attempt));
         being_written || kept.files.iter().any(|file| key == Path::new(file))
     }
+}
+
+/// Bytes that are read at one time. [`object_store`]'s own 8 KiB cost more in changes of threads than in reading; more than
+/// this is not faster.
+const CHUNK: u64 = 128 << 10;
+
+/// A range of a file, read by threads that may block, a chunk when the one before has been taken.
+fn in_chunks(file: File, range: Range<u64>) -> impl Stream<Item = object_store::Result<Bytes>> {
+    stream::try_unfold((file, range), |(mut file, left)| async move {
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let length = CHUNK.min(left.end - left.start);
+            let mut chunk = Vec::with_capacity(length as usize);
+            file.seek(SeekFrom::Start(left.start))?;
+            if file.by_ref().take(length).read_to_end(&mut chunk)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let left = left.start + chunk.len() as u64..left.end;
+            Ok(Some((Bytes::from(chunk), (file, left))))
+        });
+        let failed = |source| object_store::Error::Generic { store: "folder", source };
+        read.await.map_err(|error| failed(error.into()))?.map_err(|error: io::Error| failed(error.into()))
+    })
 }
 
 /// The files two levels below a job's folder, unfinished uploads among them.

@@ -30,6 +30,7 @@ use axum::{
 };
 use tower::{Layer as _, ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
+    CompressionLevel,
     catch_panic::CatchPanicLayer,
     compression::{CompressionLayer, Predicate as _, predicate::SizeAbove},
     decompression::RequestDecompressionLayer,
@@ -83,7 +84,11 @@ pub fn service(app: Arc<App>) -> Service {
         // From here on, each stands around the ones before.
         .layer(unpacked)
         .layer(CatchPanicLayer::custom(respond::panicked))
-        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)),
+        )
         .layer(middleware::map_response(after_compression))
         .layer(middleware::from_fn(track::track))
         .layer(TraceLayer::new_for_http().make_span_with(track::span));
