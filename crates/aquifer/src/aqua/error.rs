@@ -40,6 +40,8 @@ pub enum Error {
     NoSuchFile,
     /// The file was there until its time was over.
     FilePurged,
+    /// The file is not one of those that `If-Match` names.
+    OtherFile,
     /// The range that was asked for lies outside the file.
     NoSuchRange {
         bytes: u64,
@@ -170,6 +172,7 @@ impl Error {
             Error::FilePurged => {
                 platform(404, NOT_FOUND, "The file was purged: the time for which files are kept is over.")
             }
+            Error::OtherFile => platform(412, NOT_FOUND, "The file is none of those that If-Match names."),
             Error::NoSuchRange { .. } => platform(416, NOT_FOUND, "The range lies outside the file."),
             Error::NoSuchObject(name) => Wire {
                 status: 404,

@@ -6,13 +6,16 @@ use axum::{
     Extension,
     body::Body,
     extract::{Path, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::{respond, sent};
+use super::{
+    conditions::{self, Asked},
+    respond, sent,
+};
 use crate::{
     app::App,
     aqua::{Error, answer},
@@ -27,6 +30,7 @@ pub async fn file(
     Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
+    method: Method,
     request: HeaderMap,
 ) -> Result<Response, Error> {
     let file = find(&app, &client, &id).await?;
@@ -35,17 +39,13 @@ pub async fn file(
         return Ok(too_large(limit));
     }
     let etag = format!("\"{}\"", file.sha256);
-    let same = |tag: &str| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag;
-    if text(&request, header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(same)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
-    }
-    // With `If-Range`, a range of another version of the file is worth nothing.
-    let wants_range = text(&request, header::IF_RANGE).is_none_or(|tag| tag == etag);
-    let range = text(&request, header::RANGE).filter(|_| wants_range).and_then(|range| single_range(range, file.bytes));
-    if let Some(Range { start, .. }) = range.clone().filter(Range::is_empty) {
-        tracing::debug!(start, "a range outside the file");
-        return Err(Error::NoSuchRange { bytes: file.bytes });
-    }
+    let range = match conditions::asked(&method, &request, &etag, file.bytes) {
+        Asked::Whole => None,
+        Asked::Part(range) => Some(range),
+        Asked::NotModified => return Ok(not_modified(etag)),
+        Asked::Other => return Err(Error::OtherFile),
+        Asked::Outside => return Err(Error::NoSuchRange { bytes: file.bytes }),
+    };
     let bytes = app.results.open(&file, range.clone()).await;
     let bytes = bytes.map_err(|error| Error::Internal(format!("the file {} cannot be opened: {error}", file.id)))?;
     let sent = range.clone().unwrap_or(0..file.bytes);
@@ -73,6 +73,12 @@ async fn find(app: &App, client: &Client, id: &str) -> Result<PublishedFile, Err
     // It is over when it is over, whether or not the purge has come by since.
     let is_over = file.published_at + app.config.retention.files() <= app.clock.now();
     if file.purged_at.is_some() || is_over { Err(Error::FilePurged) } else { Ok(file) }
+}
+
+/// With the headers that the file itself would have had, if caches need them.
+fn not_modified(etag: String) -> Response {
+    let headers = [(header::ETAG, etag), (header::VARY, "accept-encoding".to_owned())];
+    (StatusCode::NOT_MODIFIED, headers).into_response()
 }
 
 /// The original's answer for a file that it will not deliver.
@@ -107,46 +113,4 @@ fn digest(hex: &str) -> String {
     let bytes: Vec<u8> =
         (0..hex.len() / 2).filter_map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()).collect();
     STANDARD.encode(bytes)
-}
-
-/// The bytes that `Range` asks for. Empty if there are none; `None`, which means all, if it asks for several ranges or
-/// cannot be read, as HTTP allows.
-fn single_range(text: &str, bytes: u64) -> Option<Range<u64>> {
-    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-    let (first, last) = (first.trim(), last.trim());
-    if first.is_empty() {
-        let length: u64 = last.parse().ok()?;
-        return Some(bytes.saturating_sub(length)..bytes);
-    }
-    let first: u64 = first.parse().ok()?;
-    let last: u64 = if last.is_empty() { u64::MAX } else { last.parse().ok()? };
-    if last < first {
-        return None;
-    }
-    let end = last.saturating_add(1).min(bytes);
-    Some(first.min(end)..end)
-}
-
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges() {
-        let ten = |text| single_range(text, 10);
-        assert_eq!(ten("bytes=0-3"), Some(0..4));
-        assert_eq!(ten("bytes=4-"), Some(4..10));
-        assert_eq!(ten("bytes=-3"), Some(7..10));
-        assert_eq!(ten("bytes=-99"), Some(0..10));
-        assert_eq!(ten("bytes=8-99"), Some(8..10));
-        assert!(ten("bytes=10-").is_some_and(|range| range.is_empty()));
-        assert!(ten("bytes=-0").is_some_and(|range| range.is_empty()));
-        for ignored in ["bytes=3-1", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes=-"] {
-            assert_eq!(ten(ignored), None, "{ignored}");
-        }
-    }
 }

@@ -4,6 +4,7 @@
 
 mod action;
 mod auth;
+mod conditions;
 mod describe;
 mod download;
 mod export;
