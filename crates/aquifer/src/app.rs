@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
+    callout::Callouts,
     clock::Clock,
     config::Config,
     http,
@@ -24,6 +25,7 @@ pub struct App {
     pub tenants: Tenants,
     pub results: Results,
     pub runner: Arc<Runner>,
+    pub callouts: Arc<Callouts>,
     pub doors: http::Doors,
 }
 
@@ -34,6 +36,7 @@ pub struct Running {
     pub app: Arc<App>,
     server: JoinHandle<std::io::Result<()>>,
     dispatcher: JoinHandle<()>,
+    caller: JoinHandle<()>,
     upkeep: JoinHandle<()>,
     closing: watch::Sender<bool>,
     /// While it is locked, no other server works on this data.
@@ -60,7 +63,9 @@ impl App {
         let results = Results::folder(config.results_dir())?;
         let runner =
             Arc::new(Runner::new(config.clone(), clock.clone(), store.clone(), tenants.clone(), results.clone()));
-        let app = Arc::new(App { config, clock, store, tenants, results, runner, doors: http::Doors::default() });
+        let callouts = Arc::new(Callouts::new(config.clone(), clock.clone(), store.clone(), tenants.clone()));
+        let doors = http::Doors::default();
+        let app = Arc::new(App { config, clock, store, tenants, results, runner, callouts, doors });
 
         let wanted = app.config.server.listen;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
@@ -75,6 +80,7 @@ impl App {
             url: url(address),
             server: tokio::spawn(server.into_future()),
             dispatcher: tokio::spawn(app.runner.clone().dispatch()),
+            caller: tokio::spawn(app.callouts.clone().dispatch(app.runner.left())),
             upkeep: tokio::spawn(app.clone().keep_up()),
             app,
             closing,
@@ -122,6 +128,7 @@ impl Running {
     pub async fn stop(self) {
         self.upkeep.abort();
         self.app.runner.stop().await;
+        self.app.callouts.stop().await;
         self.closing.send_replace(true);
         // Downloads may take long: who still downloads now starts again later.
         let grace = self.app.clock.sleep_until(self.app.clock.now() + CLOSING);
@@ -132,6 +139,7 @@ impl Running {
         }
         // It has seen the end before the runner's jobs did.
         let _ = self.dispatcher.await;
+        let _ = self.caller.await;
     }
 }
 

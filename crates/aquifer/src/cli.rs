@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod callouts;
 mod cancel;
 mod check;
 mod client;
@@ -41,6 +42,7 @@ enum Command {
     Delete(delete::Args),
     Client(client::Args),
     Tenant(tenant::Args),
+    Callouts(callouts::Args),
     Query(query::Args),
     Submit(submit::Args),
     Status(status::Args),
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Delete(args) => args.run(),
         Command::Client(args) => args.run(),
         Command::Tenant(args) => args.run(),
+        Command::Callouts(args) => args.run(),
         Command::Query(args) => args.run(),
         Command::Submit(args) => args.run(),
         Command::Status(args) => args.run(),

@@ -10,6 +10,7 @@
 pub mod access;
 pub mod app;
 pub mod aqua;
+pub mod callout;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -23,6 +23,8 @@ pub enum Error {
     NoLastJob,
     NoSuchSession,
     NoSuchIncrement,
+    /// The job is not known, or has not ended, or nobody is to be told of its end.
+    NoCallout,
     TooManyQueries,
     Queries(Vec<QueryFault>),
     /// `deleted` in a stateless job without `forceExport`.
@@ -157,6 +159,7 @@ impl Error {
             Error::NoLastJob => aqua("90002", "Invalid Job Id."),
             Error::NoSuchSession => platform(404, NOT_FOUND, "No job of this session has completed."),
             Error::NoSuchIncrement => platform(404, NOT_FOUND, "The session has no such increment."),
+            Error::NoCallout => platform(404, NOT_FOUND, "There is no callout: not before the job's end, if at all."),
             Error::TooManyQueries => aqua("90004", "There are more than 50 queries in the AQuA input."),
             Error::Queries(faults) => aqua("90005", &syntax_error(faults)),
             Error::DeletedInStateless => aqua("90012", "Stateless AQuA does not support deleted columns."),

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod answer;
+pub mod callout;
 pub mod describe;
 pub mod error;
 pub mod export;

@@ -62,6 +62,7 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         use_last_queries: lenient::flag(request, "useLastCompletedJobQueries")?.unwrap_or(false),
         null_replacement: lenient::text(request, "nullReplacement")?,
         notify_url: lenient::non_empty(request, "notifyUrl")?,
+        callout: false,
         names_source: lenient::text(request, "sourceData")?.is_some(),
         offset: None,
         incremental_time: None,
@@ -220,9 +221,6 @@ fn warnings(request: &Request) -> Vec<String> {
     let mut warnings: Vec<String> = ignored
         .map(|(key, _)| format!("{key} was ignored: it belongs to stateful mode, and this job is stateless"))
         .collect();
-    if spec.notify_url.is_some() {
-        warnings.push("notifyUrl will not be called: this version of the server makes no callouts".to_owned());
-    }
     if spec.queries.iter().any(|query| query.convert_to_currencies.is_some()) {
         warnings.push("convertToCurrencies was ignored: currency conversion is not set up".to_owned());
     }

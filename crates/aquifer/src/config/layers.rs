@@ -11,6 +11,9 @@ type Table = Map<String, Value>;
 /// Sections that hold for every tenant, but for what it says in its own section of the same name.
 const SHARED: [&str; 3] = ["zoql", "limits", "files"];
 
+/// How the variables of lists end.
+const LISTS: [&str; 3] = ["__PARTNERS", "__ALLOW", "__CALLOUT_SECRETS"];
+
 /// The defaults, changed by the file and then by variables as the environment has them.
 pub(super) fn read(file: Option<&Path>, vars: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
     let mut layers = Layers::builder();
@@ -28,7 +31,8 @@ fn environment(vars: impl Iterator<Item = (String, String)>) -> Environment {
     // Only names with a double underscore are settings: AQUIFER_URL and its like belong to the client commands.
     let settings: Map<_, _> = vars.filter(|(name, _)| name.starts_with("AQUIFER_") && name.contains("__")).collect();
     let keys = settings.keys().filter_map(|name| name.strip_prefix("AQUIFER_"));
-    let lists = keys.filter(|key| key.ends_with("__PARTNERS")).map(|key| key.to_lowercase().replace("__", "."));
+    let is_list = |key: &&str| LISTS.iter().any(|list| key.ends_with(list));
+    let lists = keys.filter(is_list).map(|key| key.to_lowercase().replace("__", "."));
     let environment = Environment::with_prefix("AQUIFER").prefix_separator("_").separator("__").try_parsing(true);
     // Without the key of any list, everything would be taken for one.
     let environment = environment.list_separator(",").with_list_parse_key("tenant.partners");

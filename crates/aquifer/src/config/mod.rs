@@ -4,6 +4,7 @@
 //! (`AQUIFER_SECTION__KEY`, as in `AQUIFER_SERVER__LISTEN=0.0.0.0:8400`; lists separated by commas), the flags of a command.
 
 mod args;
+mod callout;
 mod files;
 mod layers;
 mod tenant;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use zoql::Catalog;
 
 pub use self::args::{DataArgs, TenantArgs};
+pub use self::callout::{Callout, Method, Receiver};
 pub use self::files::{CompressionLevel, Files, Segment};
 pub use self::tenant::{DEFAULT, MOST_OFFSET, Profile, SessionPolicy, Tenant, Zone};
 use crate::{clock::Clock, store};
@@ -38,6 +40,7 @@ pub struct Config {
     pub tenants: BTreeMap<String, Tenant>,
     pub runner: Runner,
     pub retention: Retention,
+    pub callout: Callout,
 }
 
 /// The HTTP server.
@@ -247,6 +250,7 @@ impl Config {
         ] {
             anyhow::ensure!(value > 0, "{name} must be at least 1");
         }
+        self.callout.check()?;
         self.tenant.check().context("tenant")?;
         for (name, tenant) in &self.tenants {
             tenant::check_name(name).with_context(|| format!("tenants.{name}"))?;
@@ -442,6 +446,58 @@ mod tests {
         assert!(unknown.contains("default, acme"), "{unknown}");
     }
 
+    fn from_toml(text: &str) -> anyhow::Result<Config> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("aquifer.toml");
+        std::fs::write(&path, text)?;
+        layers::read(Some(&path), std::iter::empty())
+    }
+
+    #[test]
+    fn a_tenant_tells_each_partner_in_its_own_way() {
+        let config = from_toml(
+            r#"
+            [callout]
+            allow = ["hooks.internal", "10.0.0.0/8", "::1"]
+            [[tenant.callouts]]
+            partner = "acme"
+            method = "PUT"
+            url = "https://example.com/${JOBID}/<Aqua.JobStatus>"
+            body = { jobId = "<Aqua.JobId>" }
+            user = "kim"
+            password = "open sesame"
+            [[tenant.callouts]]
+            url = "https://example.com/all"
+            "#,
+        )
+        .unwrap();
+        let url = |partner| config.tenant.receiver(partner).map(|receiver| receiver.url.to_string());
+        assert_eq!(url(Some("acme")).unwrap(), "https://example.com/${JOBID}/<Aqua.JobStatus>");
+        assert_eq!(url(Some("other")).unwrap(), "https://example.com/all");
+        assert_eq!(url(None).unwrap(), "https://example.com/all");
+        let acme = config.tenant.receiver(Some("acme")).unwrap();
+        assert_eq!(acme.credentials().unwrap(), ("kim".to_owned(), "open sesame".to_owned()));
+        assert!(acme.body.as_ref().unwrap().contains_key("jobId"));
+        assert!(!format!("{config:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_callout_is_said() {
+        for (callout, said) in [
+            ("url = 'ftp://example.com'", "no http or https URL"),
+            ("url = 'https://kim:secret@example.com'", "a user or a password"),
+            ("url = 'https://example.com/<Aqua.Job>'", "no merge field <Aqua.Job>"),
+            ("url = 'https://example.com'\nmethod = 'GET'\nbody = { a = 'b' }", "by GET has no body"),
+            ("url = 'https://example.com'\nmethod = 'PATCH'", "PATCH"),
+            ("url = 'https://example.com'\nuser = 'kim'", "belong together"),
+            ("url = 'https://example.com'\n[[tenant.callouts]]\nurl = 'https://example.com'", "twice"),
+            ("partner = 'acme'", "url"),
+        ] {
+            let error = format!("{:#}", from_toml(&format!("[[tenant.callouts]]\n{callout}")).unwrap_err());
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_refused_by_name() {
         for (name, value, said) in [
@@ -453,6 +509,10 @@ mod tests {
             ("AQUIFER_TENANT__ZONE", "Mars/Olympus", "Mars/Olympus"),
             ("AQUIFER_RUNNER__JOBS", "0", "runner.jobs"),
             ("AQUIFER_LIMITS__QUERIES", "many", "limits.queries"),
+            ("AQUIFER_CALLOUT__MAX_ATTEMPTS", "6", "callout.max_attempts"),
+            ("AQUIFER_CALLOUT__MIN_INTERVAL_MINUTES", "1441", "callout.min_interval_minutes"),
+            ("AQUIFER_CALLOUT__ALLOW", "10.0.0.0/8,10.0.0.0/33", "10.0.0.0/33"),
+            ("AQUIFER_TENANT__CALLOUT_SECRETS", "whsec_c2hvcnQ=", "24 to 64 bytes"),
         ] {
             let error = format!("{:#}", from_env(&[(name, value)]).unwrap_err());
             assert!(error.contains(said), "{error}");

@@ -3,7 +3,8 @@
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Files, Limits, Zoql};
+use super::{Files, Limits, Receiver, Zoql, callout};
+use crate::callout::signature::Secret;
 
 /// The tenant that there is without being named.
 pub const DEFAULT: &str = "default";
@@ -27,6 +28,11 @@ pub struct Tenant {
     pub session_policy: SessionPolicy,
     /// Whether full loads of stateful jobs come in segments, see `files.segment_rows`.
     pub segmentation: bool,
+    /// What callouts are signed with, as Standard Webhooks has it: `whsec_` and base64. Several, while one takes the place
+    /// of another; none: they are not signed.
+    pub callout_secrets: Vec<Secret>,
+    /// Who is told of its jobs' ends.
+    pub callouts: Vec<Receiver>,
     pub zoql: Zoql,
     pub limits: Limits,
     pub files: Files,
@@ -80,12 +86,19 @@ impl Tenant {
         anyhow::ensure!(offset <= MOST_OFFSET, "stateful_offset_seconds must be at most {MOST_OFFSET}");
         let Limits { queue, concurrent_jobs, .. } = self.limits;
         anyhow::ensure!(!queue || concurrent_jobs > 0, "with limits.queue, limits.concurrent_jobs must be at least 1");
-        Ok(())
+        callout::check(&self.callouts)
     }
 
     /// The zone in which `incrementalTime` is read when it has no offset. The data centre's, not the tenant's.
     pub fn increment_zone(&self) -> TimeZone {
         Tenant { zone: None, ..self.clone() }.zone()
+    }
+
+    /// Who is told of the ends of a partner's jobs: its own receiver, or else that of all.
+    pub fn receiver(&self, partner: Option<&str>) -> Option<&Receiver> {
+        let own =
+            self.callouts.iter().find(|receiver| receiver.partner.is_some() && receiver.partner.as_deref() == partner);
+        own.or_else(|| self.callouts.iter().find(|receiver| receiver.partner.is_none()))
     }
 
     pub fn knows_partner(&self, partner: &str) -> bool {

@@ -14,7 +14,7 @@ use super::{describe, respond};
 use crate::{
     app::App,
     aqua::{
-        Error, answer,
+        Error, answer, callout,
         error::{self, QueryFault},
         submit,
     },
@@ -38,7 +38,8 @@ pub async fn submit(
     // Unpacked by now, so this bounds what a small body may unpack to.
     let limit = app.config.server.body_bytes;
     let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
-    let request = submit::read(&body)?;
+    let mut request = submit::read(&body)?;
+    request.spec.callout = callout::is_wanted(&request.spec, &tenant.settings);
     match accept(&app, &client, &tenant, request.clone()).await {
         Ok(Accepted { job, full }) => {
             tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
@@ -77,6 +78,7 @@ pub(super) async fn accept(
         submit::settle(&mut request, rules.tenant, last.unwrap_or_default())?;
     }
     let mut warnings = submit::check(&request, &rules)?;
+    warnings.extend(callout::warning(&request.spec, rules.tenant, &app.config.callout.allow));
     warnings.extend(undelivered(tenant, &increments));
     let now = app.clock.now();
     let full = |query| will_be_full(app, &rules, &request.spec, query, &session, &increments);
@@ -163,6 +165,7 @@ pub async fn cancel(
     app.runner.cancel(id);
     // Its session's next one may go now.
     app.runner.wake();
+    app.callouts.wake();
     tracing::info!(job = %id, client = client.name, "cancelled");
     Ok(job_response(&app, &tenant, &job))
 }

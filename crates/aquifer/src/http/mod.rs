@@ -4,6 +4,7 @@
 
 mod action;
 mod auth;
+mod callout;
 mod conditions;
 mod describe;
 mod download;
@@ -103,6 +104,8 @@ fn jobs_under(prefix: &str) -> Router<Arc<App>> {
         .route("/batch-query", post(jobs::submit))
         .route("/batch-query/jobs/{id}", get(jobs::status).merge(delete(jobs::cancel)))
         .route("/batch-query/jobs/{id}/manifest", get(manifest::of_job))
+        .route("/batch-query/jobs/{id}/callout", get(callout::status))
+        .route("/batch-query/jobs/{id}/callout/redeliver", post(callout::redeliver))
         .route("/batch-query/jobs/partner/{partner}/project/{project}", get(jobs::last_completed))
         .route("/batch-query/sessions/{partner}/{project}", get(sessions::list))
         .route("/batch-query/sessions/{partner}/{project}/increments/{number}/ack", post(sessions::acknowledge))

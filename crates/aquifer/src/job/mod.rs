@@ -7,11 +7,13 @@
 //! again in a new snapshot, and a client must never hold files of two snapshots. The end of the job, whatever it is,
 //! publishes the results that are there.
 
+mod callout;
 mod id;
 pub mod session;
 mod spans;
 mod spec;
 
+pub use callout::{Callout, CalloutState, Outcome, Schedule, Try};
 pub use id::{BatchId, FileId, JobId};
 pub use session::{FullReason, Identity, Increment, Scope, Session};
 pub use spans::Spans;

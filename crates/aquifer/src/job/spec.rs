@@ -21,6 +21,9 @@ pub struct Spec {
     pub use_last_queries: bool,
     pub null_replacement: Option<String>,
     pub notify_url: Option<String>,
+    /// Whether a callout tells of its end: the tenant's, or a call of `notify_url`.
+    #[serde(default)]
+    pub callout: bool,
     /// Whether the request named its source of data; there is one only, so all that is left to do is to say it back.
     pub names_source: bool,
     /// Seconds by which the windows of a stateful job end before its snapshot.

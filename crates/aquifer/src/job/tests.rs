@@ -25,6 +25,7 @@ fn job(queries: usize) -> Job {
         utc: false,
         null_replacement: None,
         notify_url: None,
+        callout: false,
         names_source: false,
         offset: None,
         incremental_time: None,

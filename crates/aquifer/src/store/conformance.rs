@@ -1,8 +1,16 @@
 //! What every store must do. An implementation is done when [`check`] passes on it.
 
+mod callouts;
+
 use std::{future::Future, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
+
+use callouts::{
+    a_callout_can_be_sent_again, a_callout_goes_on_by_its_tries, a_callout_waits_from_the_end_of_its_job_on,
+    callouts_are_listed_newest_first_and_go_with_their_jobs, callouts_are_taken_when_they_are_due_and_once,
+    tenants_take_turns_with_their_callouts,
+};
 
 use super::{
     Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, Refusal, Retention, Store, Terms, Token,
@@ -52,6 +60,12 @@ where
         a_token_ends_with_its_time
         a_tenant_has_one_recipient
         a_key_gives_the_first_answer_for_a_day
+        a_callout_waits_from_the_end_of_its_job_on
+        callouts_are_taken_when_they_are_due_and_once
+        tenants_take_turns_with_their_callouts
+        a_callout_goes_on_by_its_tries
+        a_callout_can_be_sent_again
+        callouts_are_listed_newest_first_and_go_with_their_jobs
     }
 }
 
@@ -97,6 +111,7 @@ fn job_of(tenant: &str, session: Option<(&str, &str)>) -> Job {
         use_last_queries: false,
         null_replacement: Some("NULL".into()),
         notify_url: None,
+        callout: false,
         names_source: false,
         offset: None,
         incremental_time: None,

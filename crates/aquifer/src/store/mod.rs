@@ -1,4 +1,4 @@
-//! What must survive: jobs and their leases, sessions, published files, clients and tokens, refusals.
+//! What must survive: jobs and their leases, sessions, published files, callouts, clients and tokens, refusals.
 //!
 //! A [`Store`] keeps and finds; what a transition means is decided in [`crate::job`]. Each call is one transaction. Every
 //! implementation must pass the behaviours listed in `conformance`.
@@ -12,7 +12,9 @@ use std::{collections::BTreeMap, ops::Range};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::job::{self, Event, FileId, Increment, Job, JobId, Session, SessionKey};
+use crate::job::{
+    self, Callout, CalloutState, Event, FileId, Increment, Job, JobId, Schedule, Session, SessionKey, Try,
+};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -189,11 +191,27 @@ pub trait Store: Send + Sync + 'static {
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()>;
 
     /// Changes a job; a runner does so by its lease, a client (who can only cancel) without. With the job's end its
-    /// results are published and its lease is gone; a job that completes moves its session.
+    /// results are published, its callout waits to be sent, and its lease is gone; a job that completes moves its session.
     async fn apply(&self, id: JobId, lease: Option<&LeaseToken>, event: Event) -> Result<Job>;
 
-    /// Declares every lease run out. Only for who knows that no runner is alive.
+    /// Declares every lease run out, of jobs and of callouts. Only for who knows that no runner is alive.
     async fn drop_leases(&self) -> Result<()>;
+
+    /// The callout of a job that has ended, if somebody is to be told of it.
+    async fn callout(&self, tenant: &str, job: JobId) -> Result<Option<Callout>>;
+
+    /// A tenant's callouts, all or those of one state, of the jobs that ended last first.
+    async fn callouts(&self, tenant: &str, state: Option<CalloutState>, most: u32) -> Result<Vec<Callout>>;
+
+    /// Takes up a callout that is due and that nobody else is sending: of the tenant of which the fewest are being sent,
+    /// the one that is due for the longest time. Receivers that do not answer hold up little but their own tenant.
+    async fn take_callout(&self, lease: &Lease, now: Timestamp) -> Result<Option<Callout>>;
+
+    /// Keeps a try of a callout. What it means for the callout is for the lease to say: without it, nothing.
+    async fn tried(&self, job: JobId, lease: &LeaseToken, one: Try, schedule: Schedule) -> Result<Callout>;
+
+    /// Has a callout sent once more, whatever its state. `None` if the tenant has no such callout.
+    async fn redeliver(&self, tenant: &str, job: JobId, now: Timestamp) -> Result<Option<Callout>>;
 
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
 

@@ -27,6 +27,7 @@ macro_rules! scenarios {
 scenarios! {
     action
     authentication
+    callout
     columns
     deleted
     deleted_gone

@@ -11,6 +11,8 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
+use crate::receiver::Receiver;
+
 const KILLS: u64 = 20;
 
 /// Numbers that look random and are the same in every run (Steele, Lea and Flood's SplitMix64).
@@ -134,6 +136,7 @@ struct Server {
 impl Server {
     fn start(data: &Path, client: &str) -> Server {
         let mut command = aquifer(&["serve", "--listen", "127.0.0.1:0"], data);
+        command.env("AQUIFER_CALLOUT__ALLOW", "127.0.0.1");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let url = loop {
@@ -157,9 +160,13 @@ impl Server {
         self.get(path).body_mut().read_json().unwrap()
     }
 
-    fn submit(&self, query: &str) -> String {
-        let job =
-            serde_json::json!({"format": "csv", "version": "1.0", "queries": [{"query": query, "type": "zoqlexport"}]});
+    fn submit(&self, query: &str, notify_url: &str) -> String {
+        let job = serde_json::json!({
+            "format": "csv",
+            "version": "1.0",
+            "queries": [{"query": query, "type": "zoqlexport"}],
+            "notifyUrl": notify_url,
+        });
         let mut answer = ureq::post(format!("{}/v1/batch-query", self.url))
             .header("Authorization", &self.authorization)
             .send_json(&job);
@@ -213,15 +220,20 @@ fn a_job_whose_server_is_killed_is_done_by_the_next_one() {
         format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
     };
     let results = folder.path().join("results");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let receiver = runtime.block_on(Receiver::start(&[]));
+    let notify_url = format!("{}/${{JOBID}}", receiver.url);
     let query = "select * from Account";
 
     let mut random = Random(2);
     let mut expected = None;
     let mut interrupted = 0;
+    let mut jobs = Vec::new();
     for round in 0..KILLS {
         let server = Server::start(folder.path(), &authorization);
         let before = bytes_below(&results);
-        let job = server.submit(query);
+        let job = server.submit(query, &notify_url);
+        jobs.push(format!("GET /{job} HTTP/1.1"));
         // Some die at once, some when a part of the file is there, some when all of it is.
         let grown = match round % 4 {
             0 => 0,
@@ -247,9 +259,13 @@ fn a_job_whose_server_is_killed_is_done_by_the_next_one() {
 
     // What the killed ones have left is swept by the next start, and was never served: only published files have an id.
     let server = Server::start(folder.path(), &authorization);
-    let job = server.submit("select Id from Account limit 1");
+    let job = server.submit("select Id from Account limit 1", &notify_url);
     server.end_of(&job);
     while files_below(&results).len() as u64 > KILLS + 1 {}
+    // And whoever was to be told of a job's end has been, or is now.
+    while !jobs.iter().all(|job| receiver.lines().contains(job)) {
+        std::thread::yield_now();
+    }
 }
 
 fn is_over(server: &Server, job: &str) -> bool {

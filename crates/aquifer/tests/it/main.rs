@@ -8,6 +8,7 @@
     reason = "a test says what it expects"
 )]
 
+mod callouts;
 mod cases;
 mod client;
 mod crash;
@@ -20,6 +21,7 @@ mod gate;
 mod http;
 mod jobs;
 mod nightly;
+mod receiver;
 mod server;
 mod tenants;
 mod wire;

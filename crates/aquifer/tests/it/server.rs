@@ -7,7 +7,7 @@ use aquifer::{
     app::{App, Running},
     clock::{Clock as _, Manual},
     config::{Config, DEFAULT},
-    job::{Event, Job, JobId, State},
+    job::{Callout, Event, Job, JobId, State},
     tenant::Tenants,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -123,6 +123,18 @@ impl Server {
         let mut left = self.running.app.runner.left();
         while self.running.app.runner.is_at_work(job) {
             left.changed().await.unwrap();
+        }
+    }
+
+    /// Waits until a callout has been tried so often, and what it has come to then.
+    pub async fn tried(&self, job: JobId, times: usize) -> Callout {
+        let mut tries = self.running.app.callouts.tries();
+        loop {
+            let callout = self.running.app.store.callout("default", job).await.unwrap();
+            if let Some(callout) = callout.filter(|callout| callout.tries.len() >= times) {
+                return callout;
+            }
+            tries.changed().await.unwrap();
         }
     }
 

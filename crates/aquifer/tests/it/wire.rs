@@ -80,6 +80,7 @@ async fn play(
     match line.split_once(' ').unwrap() {
         ("WAIT", job) => drop(server.ended(job.parse().unwrap()).await),
         ("LEFT", job) => server.left(job.parse().unwrap()).await,
+        ("TRIED", job) => drop(server.tried(job.parse().unwrap(), 1).await),
         ("CLOCK", seconds) => server.clock.advance(SignedDuration::from_secs(seconds.parse().unwrap())),
         ("LOAD", object) => server.load(object, body),
         ("FORGET", object) => server.delete(object, &body.lines().collect::<Vec<_>>()),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
 
 use super::{
-    Error, Lease, LeaseToken, PublishedFile, Result, sessions,
+    Error, Lease, LeaseToken, PublishedFile, Result, callouts, sessions,
     value::{At, Json, Text},
 };
 use crate::job::{Batch, Event, Fault, FileId, Job, JobId, SessionKey, SnapshotMark, Spec, State};
@@ -130,8 +130,8 @@ pub(super) fn set_lease(tx: &Transaction<'_>, id: JobId, lease: Option<&Lease>) 
     Ok(())
 }
 
-/// Writes what has changed. A job that has left `executing` has no lease; one that has ended publishes its files, and one
-/// that has completed moves its session.
+/// Writes what has changed. A job that has left `executing` has no lease; one that has ended publishes its files and
+/// is to be told of, and one that has completed moves its session.
 pub(super) fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> {
     tx.execute(
         "UPDATE jobs SET state = :state, attempt = :attempt, postponed_until = :postponed_until,
@@ -160,6 +160,7 @@ pub(super) fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> 
         sessions::ended(tx, job, &session, at)?;
     }
     if let Some(published_at) = job.ended_at {
+        callouts::ended(tx, job, published_at)?;
         for (_, file) in job.published() {
             tx.execute(
                 "INSERT INTO files (id, job, path, bytes, sha256, published_at)

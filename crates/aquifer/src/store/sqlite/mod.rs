@@ -4,6 +4,7 @@
 //! on disk, since a job that was accepted must outlive a power cut.
 
 mod access;
+mod callouts;
 mod downloads;
 mod jobs;
 mod keys;
@@ -27,7 +28,7 @@ use super::{
     Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention,
     Store, Terms, Token,
 };
-use crate::job::{Event, FileId, Increment, Job, JobId, Session, SessionKey};
+use crate::job::{Callout, CalloutState, Event, FileId, Increment, Job, JobId, Schedule, Session, SessionKey, Try};
 
 /// Layouts in the order they came; `PRAGMA user_version` says how many a file has.
 const MIGRATIONS: &[&str] = &[
@@ -35,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_sessions.sql"),
     include_str!("../../../migrations/sqlite/0003_keys.sql"),
     include_str!("../../../migrations/sqlite/0004_recipients.sql"),
+    include_str!("../../../migrations/sqlite/0005_callouts.sql"),
     include_str!("../../../migrations/sqlite/0006_turns_and_downloads.sql"),
 ];
 
@@ -165,7 +167,36 @@ impl Store for Sqlite {
     }
 
     async fn drop_leases(&self) -> Result<()> {
-        self.write(jobs::drop_leases).await
+        self.write(|tx| {
+            callouts::drop_leases(tx)?;
+            jobs::drop_leases(tx)
+        })
+        .await
+    }
+
+    async fn callout(&self, tenant: &str, job: JobId) -> Result<Option<Callout>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| Ok(callouts::find(tx, job)?.filter(|callout| callout.job.tenant == tenant))).await
+    }
+
+    async fn callouts(&self, tenant: &str, state: Option<CalloutState>, most: u32) -> Result<Vec<Callout>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| callouts::newest(tx, &tenant, state, most)).await
+    }
+
+    async fn take_callout(&self, lease: &Lease, now: Timestamp) -> Result<Option<Callout>> {
+        let lease = lease.clone();
+        self.write(move |tx| callouts::take(tx, &lease, now)).await
+    }
+
+    async fn tried(&self, job: JobId, lease: &LeaseToken, one: Try, schedule: Schedule) -> Result<Callout> {
+        let lease = lease.clone();
+        self.write(move |tx| callouts::tried(tx, job, &lease, one, schedule)).await
+    }
+
+    async fn redeliver(&self, tenant: &str, job: JobId, now: Timestamp) -> Result<Option<Callout>> {
+        let tenant = tenant.to_owned();
+        self.write(move |tx| callouts::redeliver(tx, &tenant, job, now)).await
     }
 
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>> {

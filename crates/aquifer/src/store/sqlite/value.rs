@@ -7,7 +7,7 @@ use rusqlite::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::job::{BatchState, State};
+use crate::job::{BatchState, CalloutState, State};
 
 /// Microseconds since 1970.
 pub struct At(pub Timestamp);
@@ -78,5 +78,18 @@ impl FromSql for BatchState {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<BatchState> {
         let name = value.as_str()?;
         BatchState::ALL.into_iter().find(|state| state.name() == name).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for CalloutState {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.name().into())
+    }
+}
+
+impl FromSql for CalloutState {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<CalloutState> {
+        let name = value.as_str()?;
+        CalloutState::ALL.into_iter().find(|state| state.name() == name).ok_or(FromSqlError::InvalidType)
     }
 }
