@@ -9,14 +9,13 @@ mod literal;
 mod names;
 mod select;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::tz::TimeZone;
 
 use crate::{
-    Options, ast,
-    bound::{self, TableId},
-    catalog::{Catalog, JoinId, Object, ObjectId},
+    Options, ast, bound,
+    catalog::{Catalog, Object, ObjectId},
     diagnostic::Diagnostics,
 };
 
@@ -35,7 +34,6 @@ pub(crate) fn bind(
         zone: options.zone(),
         base,
         joins: Vec::new(),
-        tables: HashMap::new(),
         groups: None,
         aliases: HashSet::new(),
         diagnostics,
@@ -78,7 +76,6 @@ struct Binder<'a, 'd> {
     base: ObjectId,
     /// What the query has named so far, parents before children.
     joins: Vec<bound::Join>,
-    tables: HashMap<JoinId, TableId>,
     /// The keys, if rows are grouped: what else stands in having and order by must be aggregated.
     groups: Option<Vec<bound::Expr>>,
     /// Of the columns, as written.

@@ -4,9 +4,12 @@
 //! what they are compared with; what depends on the moment of running ([`Literal`]s such as `now - 1 day`) waits for
 //! the snapshot's instant in [`Literal::resolve`].
 
+mod reach;
 mod resolve;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+pub(crate) use reach::join;
 
 use crate::catalog::{ApiVersion, Cardinality, FieldId, FieldType, JoinId, ObjectId};
 
@@ -33,6 +36,22 @@ pub struct Query {
     pub having: Option<Condition>,
     pub order_by: Vec<Sort>,
     pub limit: Option<Limit>,
+}
+
+impl Query {
+    /// Whether a column is a field without an alias: an alias is both name and label, in Export ZOQL nothing else is.
+    pub fn is_plain(&self, column: &Column) -> bool {
+        let is_named = self.language == crate::Language::Export && column.name == column.label;
+        matches!(column.expr, Expr::Field(_)) && !is_named
+    }
+
+    /// Whether a row of the result stands for many of the data.
+    pub fn is_grouped(&self) -> bool {
+        !self.group_by.is_empty()
+            || self.having.is_some()
+            || self.columns.iter().any(|column| column.expr.is_aggregate())
+            || self.order_by.iter().any(|sort| sort.expr.is_aggregate())
+    }
 }
 
 /// `left join object on child_field = parent.parent_field`.

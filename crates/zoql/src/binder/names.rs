@@ -4,8 +4,8 @@ use super::Binder;
 use crate::{
     ApiVersion, Language, Options,
     ast::{self, Name, Path},
-    bound::{Expr, FieldRef, Join, TableId},
-    catalog::{Cardinality, Catalog, Field, FieldId, JoinId, JoinParent, Object, ObjectId, nearest},
+    bound::{self, Expr, FieldRef, TableId},
+    catalog::{Cardinality, Catalog, Field, FieldId, JoinId, Object, ObjectId, nearest},
     diagnostic::{Code, Diagnostic, Diagnostics},
 };
 
@@ -112,31 +112,9 @@ impl<'a> Binder<'a, '_> {
 
     fn reference(&mut self, table: &Table<'_>, id: FieldId, field: &Field) -> FieldRef {
         let object = table.object;
-        let table = table.join.map_or(TableId::BASE, |join| self.joined(join));
+        let table =
+            table.join.map_or(TableId::BASE, |id| bound::join(&mut self.joins, self.catalog.object(self.base), id));
         FieldRef { table, object, field: id, field_type: field.field_type }
-    }
-
-    /// The join's table. Joins it, and first what it hangs from, unless the query has named it before.
-    fn joined(&mut self, id: JoinId) -> TableId {
-        if let Some(&table) = self.tables.get(&id) {
-            return table;
-        }
-        let join = self.base().join(id);
-        let parent = match join.parent {
-            JoinParent::Base => TableId::BASE,
-            JoinParent::Join(parent) => self.joined(parent),
-        };
-        self.joins.push(Join {
-            join: id,
-            object: join.object,
-            parent,
-            parent_field: join.parent_field,
-            child_field: join.child_field,
-            cardinality: join.cardinality,
-        });
-        let table = TableId(self.joins.len());
-        self.tables.insert(id, table);
-        table
     }
 
     fn no_such_join(&mut self, name: &Name) {
