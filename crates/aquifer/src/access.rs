@@ -31,12 +31,24 @@ pub async fn create_client(
     name: &str,
     now: Timestamp,
 ) -> Result<Credentials, store::Error> {
+    create_client_with(store, tenant, name, false, now).await
+}
+
+/// The same; one that `reads_masked` fields finds their values in encrypted files.
+pub async fn create_client_with(
+    store: &dyn Store,
+    tenant: &str,
+    name: &str,
+    reads_masked: bool,
+    now: Timestamp,
+) -> Result<Credentials, store::Error> {
     let credentials = Credentials::random();
     let client = Client {
         id: credentials.client_id.clone(),
         tenant: tenant.to_owned(),
         name: name.to_owned(),
         secret_hash: secret::hash(&credentials.client_secret),
+        reads_masked,
         created_at: now,
         revoked_at: None,
     };

@@ -17,6 +17,7 @@ mod place;
 mod products;
 mod profile;
 mod random;
+mod rates;
 mod rows;
 mod settlement;
 mod table;
@@ -82,5 +83,6 @@ fn write(tables: &mut impl Tables, recipe: Recipe, window: Window, progress: imp
         progress(last.into());
     }
     ledger::write(tables, world.as_of)?;
-    products::write(tables, world.as_of)
+    products::write(tables, world.as_of)?;
+    rates::write(tables, &world)
 }

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod conversion;
 pub mod demo;
 pub mod http;
 pub mod job;

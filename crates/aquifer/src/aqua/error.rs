@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use zoql::Diagnostic;
 
+use crate::conversion::Unknown;
+
 /// Why a request is not done.
 #[derive(Debug)]
 pub enum Error {
@@ -36,6 +38,8 @@ pub enum Error {
     /// `deleted` of an object without soft delete.
     DeletedUnsupported,
     UnknownPartner,
+    /// In `convertToCurrencies`.
+    UnknownCurrency(Unknown),
     TooManyJobs,
     /// The result cannot be encrypted, and why.
     NoRecipient(String),
@@ -169,6 +173,7 @@ impl Error {
             Error::NoQueries => aqua("90016", "There are no queries in the AQuA input."),
             Error::DeletedUnsupported => aqua("90017", DELETED_UNSUPPORTED),
             Error::UnknownPartner => aqua("90019", "Partner ID is not recognized."),
+            Error::UnknownCurrency(unknown) => aqua("90021", &format!("The currency is invalid: {unknown}.")),
             Error::TooManyJobs => aqua("90028", "There are too many concurrent jobs."),
             Error::NoRecipient(why) => aqua("90010", &format!("{INTERNAL_TEXT} Files cannot be encrypted: {why}.")),
             Error::NoSuchFile => platform(404, NOT_FOUND, "There is no such file."),

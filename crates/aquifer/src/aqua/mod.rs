@@ -5,6 +5,7 @@
 pub mod action;
 pub mod answer;
 pub mod callout;
+pub mod currencies;
 pub mod describe;
 pub mod error;
 pub mod export;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use zoql::Catalog;
 
 use super::{
-    Error,
+    Error, currencies,
     error::QueryFault,
     lenient::{self, Object, Wrong},
 };
@@ -63,6 +63,7 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         null_replacement: lenient::text(request, "nullReplacement")?,
         notify_url: lenient::non_empty(request, "notifyUrl")?,
         callout: false,
+        reads_masked: false,
         names_source: lenient::text(request, "sourceData")?.is_some(),
         offset: None,
         incremental_time: None,
@@ -158,12 +159,16 @@ pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error>
     {
         return Err(Error::DeletedInStateless);
     }
-    check_queries(spec, rules)?;
-    Ok(warnings(request))
+    let mut warnings = warnings(request);
+    warnings.extend(check_queries(spec, rules)?);
+    Ok(warnings)
 }
 
-fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<(), Error> {
+/// The warnings that queries give cause for.
+fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Vec<String>, Error> {
     let mut faults = Vec::new();
+    let mut warnings = Vec::new();
+    let mut unknown_currency = None;
     let mut deleted_unsupported = false;
     for (index, query) in spec.queries.iter().enumerate() {
         if query.text.chars().count() > rules.tenant.limits.query_characters {
@@ -179,6 +184,10 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<(), Error> {
             Ok(compiled) => {
                 let base = rules.catalog.object(compiled.query.base);
                 deleted_unsupported |= query.deleted.is_some() && !base.supports_deleted;
+                match currencies::plan(query, &compiled.query, rules.catalog, rules.tenant) {
+                    Ok(plan) => warnings.extend(currencies::warning(query, rules.tenant, plan.is_some())),
+                    Err(unknown) => unknown_currency = unknown_currency.or(Some(unknown)),
+                }
             }
             Err(diagnostics) => {
                 let fault = |diagnostic| QueryFault::new(index, query.name.clone(), &query.text, diagnostic);
@@ -186,10 +195,13 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<(), Error> {
             }
         }
     }
-    match (faults.is_empty(), deleted_unsupported) {
-        (false, _) => Err(Error::Queries(faults)),
-        (true, true) => Err(Error::DeletedUnsupported),
-        (true, false) => Ok(()),
+    // Queries without a name are warned of in the same words.
+    warnings.dedup();
+    match unknown_currency {
+        _ if !faults.is_empty() => Err(Error::Queries(faults)),
+        _ if deleted_unsupported => Err(Error::DeletedUnsupported),
+        Some(unknown) => Err(Error::UnknownCurrency(unknown)),
+        None => Ok(warnings),
     }
 }
 
@@ -218,13 +230,9 @@ fn warnings(request: &Request) -> Vec<String> {
     ];
     let is_stateful = spec.session().is_some();
     let ignored = ignored.into_iter().filter(|(_, sent)| *sent && !is_stateful);
-    let mut warnings: Vec<String> = ignored
+    ignored
         .map(|(key, _)| format!("{key} was ignored: it belongs to stateful mode, and this job is stateless"))
-        .collect();
-    if spec.queries.iter().any(|query| query.convert_to_currencies.is_some()) {
-        warnings.push("convertToCurrencies was ignored: currency conversion is not set up".to_owned());
-    }
-    warnings
+        .collect()
 }
 
 /// `2026-01-01 00:00:00` or with a `T`, in the data centre's zone; with an offset, it says itself where.

@@ -22,6 +22,9 @@ enum Action {
     Create {
         /// What to call it
         name: String,
+        /// Whether it may read masked fields, card and account numbers: in encrypted files only
+        #[arg(long)]
+        reads_masked: bool,
         #[command(flatten)]
         tenant: TenantArgs,
         /// Print JSON
@@ -48,7 +51,7 @@ enum Action {
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.action {
-            Action::Create { name, tenant, json } => create(&name, &tenant, json),
+            Action::Create { name, reads_masked, tenant, json } => create(&name, reads_masked, &tenant, json),
             Action::List { data, json } => list(&data, json),
             Action::Revoke { id, data } => revoke(&id, &data),
         }
@@ -56,9 +59,10 @@ impl Args {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-fn create(name: &str, tenant: &TenantArgs, json: bool) -> anyhow::Result<ExitCode> {
+fn create(name: &str, reads_masked: bool, tenant: &TenantArgs, json: bool) -> anyhow::Result<ExitCode> {
     let store = tenant.config()?.open_store()?;
-    let credentials = wait(access::create_client(&*store, &tenant.name, name, clock::System.now()))??;
+    let now = clock::System.now();
+    let credentials = wait(access::create_client_with(&*store, &tenant.name, name, reads_masked, now))??;
     if json {
         super::print_json(&credentials)?;
     } else {
@@ -78,13 +82,15 @@ fn list(data: &DataArgs, json: bool) -> anyhow::Result<ExitCode> {
                 "client_id": client.id,
                 "tenant": client.tenant,
                 "name": client.name,
+                "reads_masked": client.reads_masked,
                 "created_at": client.created_at.to_string(),
                 "revoked_at": client.revoked_at.map(|at| at.to_string()),
             });
             super::print_json(&line)?;
         } else {
             let revoked = client.revoked_at.map(|at| format!("  revoked {at:.0}")).unwrap_or_default();
-            println!("{}  {:.0}  {}  {}{revoked}", client.id, client.created_at, client.tenant, client.name);
+            let masked = if client.reads_masked { "  reads masked fields" } else { "" };
+            println!("{}  {:.0}  {}  {}{masked}{revoked}", client.id, client.created_at, client.tenant, client.name);
         }
     }
     Ok(ExitCode::SUCCESS)

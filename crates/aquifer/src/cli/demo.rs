@@ -20,6 +20,7 @@ use crate::{
     callout::address::Allowed,
     clock::{self, Clock as _},
     config::{Config, DEFAULT, DataArgs},
+    conversion::Currency,
     demo::{self, Recipe},
     store::Store,
     tenant::Tenants,
@@ -77,6 +78,8 @@ const KEPT_DAYS: u32 = 36_500;
 const DIRECTORY: &str = "aquifer-demo";
 /// Partners of the original's documentation, so that its examples work; others are refused, so that this can be tried too.
 const PARTNERS: [&str; 2] = ["salesforce", "acme"];
+/// The currency of the seller's books.
+const HOME: &str = "USD";
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
@@ -108,6 +111,8 @@ impl Args {
             // Whoever tries a notifyUrl has its receiver on the same machine.
             config.callout.allow = Allowed::loopback();
         }
+        config.tenant.currency_conversion = true;
+        config.tenant.home_currency.get_or_insert(Currency::find(HOME)?);
         if let Some(listen) = self.listen {
             config.server.listen = listen;
         }

@@ -45,6 +45,9 @@ pub struct Args {
     /// Deleted rows too, and a first column that says which they are
     #[arg(long)]
     deleted: bool,
+    /// Amounts in other currencies too, as in "EUR,JPY", if the server has exchange rates
+    #[arg(long, value_name = "CODES")]
+    convert_to: Option<String>,
     #[command(flatten)]
     server: connect::ServerArgs,
 }
@@ -91,6 +94,9 @@ impl Args {
         });
         if let Some(version) = &self.api_version {
             query["apiVersion"] = json!(version);
+        }
+        if let Some(codes) = &self.convert_to {
+            query["convertToCurrencies"] = json!(codes);
         }
         if self.deleted {
             query["deleted"] = json!({ "column": "Deleted", "format": "Boolean", "forceExport": true });

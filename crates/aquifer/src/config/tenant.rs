@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::{Files, Limits, Receiver, Zoql, callout};
-use crate::callout::signature::Secret;
+use crate::{callout::signature::Secret, conversion::Currency};
 
 /// The tenant that there is without being named.
 pub const DEFAULT: &str = "default";
@@ -28,6 +28,12 @@ pub struct Tenant {
     pub session_policy: SessionPolicy,
     /// Whether full loads of stateful jobs come in segments, see `files.segment_rows`.
     pub segmentation: bool,
+    /// Whether queries may have amounts converted (`convertToCurrencies`), by the rates in the object FXCustomRate.
+    pub currency_conversion: bool,
+    /// The currency of the tenant's books, a code of ISO 4217.
+    pub home_currency: Option<Currency>,
+    /// Adds the amounts in the home currency to every query that selects some, without being asked.
+    pub include_home_currency: bool,
     /// What callouts are signed with, as Standard Webhooks has it: `whsec_` and base64. Several, while one takes the place
     /// of another; none: they are not signed.
     pub callout_secrets: Vec<Secret>,
@@ -86,6 +92,8 @@ impl Tenant {
         anyhow::ensure!(offset <= MOST_OFFSET, "stateful_offset_seconds must be at most {MOST_OFFSET}");
         let Limits { queue, concurrent_jobs, .. } = self.limits;
         anyhow::ensure!(!queue || concurrent_jobs > 0, "with limits.queue, limits.concurrent_jobs must be at least 1");
+        let is_complete = self.home_currency.is_some() || !self.include_home_currency;
+        anyhow::ensure!(is_complete, "include_home_currency needs a home_currency");
         callout::check(&self.callouts)
     }
 

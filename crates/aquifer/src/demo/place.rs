@@ -53,6 +53,10 @@ impl Currency {
         Currency { code, per_dollar: Fixed(per_dollar), smallest: 1 }
     }
 
+    pub fn per_dollar(self) -> Price {
+        self.per_dollar
+    }
+
     /// A list price in this currency.
     pub fn price(self, dollars: Price) -> Price {
         let exact = i128::from(dollars.0) * i128::from(self.per_dollar.0) / 10_000;
@@ -77,7 +81,7 @@ const KRONA: Currency = Currency::new("SEK", 105_000);
 const FRANC: Currency = Currency::new("CHF", 8_800);
 const YEN: Currency = Currency { code: "JPY", per_dollar: Fixed(1_500_000), smallest: 100 };
 
-/// Every currency that products have prices in.
+/// Every currency that products have prices in, the dollar first.
 pub const CURRENCIES: [Currency; 8] = [DOLLAR, EURO, POUND, CANADIAN, AUSTRALIAN, KRONA, FRANC, YEN];
 
 /// A name such as `Kestrel Robotics GmbH`, and a domain such as `kestrel-robotics.example`.

@@ -10,6 +10,7 @@ pub enum Stream {
     Usage,
     Settlement,
     Mistake,
+    Exchange,
 }
 
 /// SplitMix64: small, fast, and good enough to invent customers with.

@@ -37,6 +37,7 @@ objects! {
     Usage,
     Invoice, InvoiceItem, TaxationItem, InvoiceAdjustment,
     Payment, InvoicePayment, Refund, RefundInvoicePayment, CreditBalanceAdjustment,
+    FXCustomRate,
 }
 
 /// 32 lower-case hex digits: a prefix that all share, the millisecond of creation, and what makes it unique. Sorted by
@@ -75,6 +76,8 @@ pub type Quantity = Fixed<2>;
 pub type Price = Fixed<4>;
 /// A share of one: `Fixed(20_000)` is 20 %.
 pub type Rate = Fixed<5>;
+/// What one of a currency costs in another.
+pub type ExchangeRate = Fixed<8>;
 
 impl<const SCALE: u32> Fixed<SCALE> {
     pub const ZERO: Self = Fixed(0);
@@ -166,6 +169,7 @@ pub enum Value<'a> {
     Money(Money),
     Price(Price),
     Rate(Rate),
+    ExchangeRate(ExchangeRate),
     Boolean(bool),
     Date(Date),
     Datetime(Timestamp),
@@ -180,6 +184,7 @@ impl Value<'_> {
             Value::Money(money) => write!(out, "{money}"),
             Value::Price(price) => write!(out, "{price}"),
             Value::Rate(rate) => write!(out, "{rate}"),
+            Value::ExchangeRate(rate) => write!(out, "{rate}"),
             Value::Date(date) => write!(out, "{date}"),
             _ => Ok(()),
         }
@@ -192,7 +197,7 @@ impl Value<'_> {
             Value::Id(_) => Cell::Text(formatted),
             Value::Text(text) => Cell::Text(text),
             Value::Integer(number) => Cell::Integer(*number),
-            Value::Money(_) | Value::Price(_) | Value::Rate(_) => Cell::Decimal(formatted),
+            Value::Money(_) | Value::Price(_) | Value::Rate(_) | Value::ExchangeRate(_) => Cell::Decimal(formatted),
             Value::Boolean(truth) => Cell::Boolean(*truth),
             Value::Date(_) => export::Date::from_iso(formatted.as_bytes()).map_or(Cell::Null, Cell::Date),
             Value::Datetime(instant) => Cell::Datetime(export::Timestamp(instant.as_microsecond())),
@@ -212,7 +217,7 @@ macro_rules! from {
 
 from! {
     Id => Id, String => Text, i64 => Integer, i32 => Integer, u32 => Integer, i8 => Integer, i16 => Integer,
-    Money => Money, Price => Price, Rate => Rate, bool => Boolean, Date => Date, Timestamp => Datetime,
+    Money => Money, Price => Price, Rate => Rate, ExchangeRate => ExchangeRate, bool => Boolean, Date => Date, Timestamp => Datetime,
 }
 
 impl<'a> From<&'a str> for Value<'a> {

@@ -14,7 +14,7 @@ use super::{describe, respond};
 use crate::{
     app::App,
     aqua::{
-        Error, answer, callout,
+        Error, answer, callout, currencies,
         error::{self, QueryFault},
         submit,
     },
@@ -77,6 +77,7 @@ pub(super) async fn accept(
         let last = session.last.as_ref().map(|last| last.queries.as_slice());
         submit::settle(&mut request, rules.tenant, last.unwrap_or_default())?;
     }
+    request.spec.reads_masked = client.reads_masked;
     let mut warnings = submit::check(&request, &rules)?;
     warnings.extend(callout::warning(&request.spec, rules.tenant, &app.config.callout.allow));
     warnings.extend(undelivered(tenant, &increments));
@@ -104,7 +105,9 @@ fn will_be_full(
     }
     let compat = rules.tenant.zoql.compat.into();
     let Ok(compiled) = submit::compile(query, rules.catalog, compat, &rules.tenant.zone()) else { return true };
-    let identity = Identity::new(query, &compiled.canonical);
+    let plan = currencies::plan(query, &compiled.query, rules.catalog, rules.tenant);
+    let currencies = plan.ok().flatten().map(|plan| plan.currencies());
+    let identity = Identity::new(query, &compiled.canonical, currencies);
     let start = session.start(&identity, query.name.as_deref(), app.clock.now(), app.config.retention.sessions());
     let start = match rules.tenant.session_policy {
         SessionPolicy::Hold => session::hold(start, increments, &identity),

@@ -60,7 +60,7 @@ pub async fn replay(
     let wanted = increments.into_iter().find(|increment| increment.number == number);
     let Increment { job: original, .. } = wanted.ok_or(Error::NoSuchIncrement)?;
     // It ends at the snapshot: a row of the window may have changed since, and is then found only behind its end.
-    let spec = Spec { replay: Some(number), offset: None, ..original.spec };
+    let spec = Spec { replay: Some(number), offset: None, reads_masked: client.reads_masked, ..original.spec };
     let full = original.batches.iter().map(|batch| batch.scope.as_ref().is_none_or(|scope| scope.full.is_some()));
     let full: Vec<bool> = full.collect();
     let now = app.clock.now();

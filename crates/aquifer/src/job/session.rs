@@ -46,17 +46,22 @@ pub struct Identity {
     pub query: String,
     /// The deleted column's name and spelling.
     pub deleted: Option<(String, Flag)>,
+    /// The currencies that amounts are converted into: rows from before they were named lack these columns. Left out where
+    /// there are none, as it always was before there could be any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currencies: Option<String>,
 }
 
 impl Identity {
-    pub fn new(query: &Query, canonical: &str) -> Identity {
+    /// `currencies`, if any amount is converted: into which.
+    pub fn new(query: &Query, canonical: &str, currencies: Option<String>) -> Identity {
         let language = match query.language {
             Language::Export => "zoqlexport",
             Language::Zoql => "zoql",
         };
         let digest = Sha256::new().chain_update(language).chain_update("\n").chain_update(canonical).finalize();
         let deleted = query.deleted.as_ref().map(|deleted| (deleted.column.clone(), deleted.flag));
-        Identity { query: secret::hex(&digest), deleted }
+        Identity { query: secret::hex(&digest), deleted, currencies }
     }
 }
 
@@ -132,10 +137,12 @@ impl Session {
     fn why_unseen(&self, identity: &Identity, name: Option<&str>) -> FullReason {
         let namesakes = self.seen.iter().filter(|seen| name.is_some() && seen.name.as_deref() == name);
         let is_same_query = |seen: &&Seen| seen.identity.query == identity.query;
-        match namesakes.max_by_key(|seen| seen.at) {
-            Some(namesake) if !is_same_query(&namesake) => FullReason::QueryChanged,
+        let others = || self.seen.iter().filter(is_same_query);
+        match namesakes.max_by_key(|seen| seen.at).or_else(|| others().max_by_key(|seen| seen.at)) {
+            Some(earlier) if !is_same_query(&earlier) => FullReason::QueryChanged,
+            // The currencies are no part of the text, but the client has changed what it asks for.
+            Some(earlier) if earlier.identity.currencies != identity.currencies => FullReason::QueryChanged,
             Some(_) => FullReason::DeletedColumnChanged,
-            None if self.seen.iter().any(|seen| is_same_query(&seen)) => FullReason::DeletedColumnChanged,
             None => FullReason::NewQuery,
         }
     }

@@ -30,6 +30,10 @@ pub struct Spec {
     pub offset: Option<u32>,
     /// The instant at which the windows of a stateful job begin, wherever its session stands.
     pub incremental_time: Option<Timestamp>,
+    /// Whether the client that submitted the job may read masked fields, which it can in encrypted files only. Jobs from
+    /// before clients could be allowed to say nothing.
+    #[serde(default)]
+    pub reads_masked: bool,
     /// The increment of the session whose windows are returned once more.
     pub replay: Option<u32>,
     pub queries: Vec<Query>,

@@ -27,6 +27,7 @@ fn job(queries: usize) -> Job {
         notify_url: None,
         callout: false,
         names_source: false,
+        reads_masked: false,
         offset: None,
         incremental_time: None,
         replay: None,

@@ -11,10 +11,11 @@ use export::{
     encrypt::Recipient,
     file::{FileSpec, FinishedFile, Limits, Progress},
 };
-use zoql::{bound::Expr, catalog::FieldType};
+use zoql::{bound, catalog::FieldType};
 
 use super::{
     Runner,
+    conversion::{self, Conversion},
     places::Places,
     run::{Attempt, Stop},
     scope::rows,
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     aqua::submit,
     config::{self, Segment},
+    conversion::{Appended, Plan},
     job::{Encryption, Event, Fault, FaultKind, Flag, Format, Job, Output, OutputColumn, Query, Scope},
     recipient,
 };
@@ -38,14 +40,16 @@ impl Runner {
         batch: usize,
         progress: &Arc<Progress>,
     ) -> Result<(), Stop> {
-        let Attempt { job, tenant, lease, snapshot } = attempt;
+        let Attempt { job, tenant, lease, snapshot, .. } = attempt;
         let settings = &tenant.settings;
         let failed = |kind, message| Stop::Failed { batch: Some(batch), fault: Fault { kind, message } };
         let started_at = self.clock.now();
         let deadline = started_at + settings.limits.query_time();
         let query = &job.spec.queries[batch];
         let compiled = compile(attempt, query).map_err(|fault| Stop::Failed { batch: Some(batch), fault })?;
-        let scope = self.scope(attempt, batch, &compiled.canonical).await?;
+        let plan = attempt.plan(batch, &compiled.query)?;
+        let currencies = plan.as_ref().map(Plan::currencies);
+        let scope = self.scope(attempt, batch, &compiled.canonical, currencies).await?;
         let rows = rows(job, query, scope.as_ref());
         let is_segmented = is_segmented(settings, &compiled.query, scope.as_ref());
         self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;
@@ -54,15 +58,23 @@ impl Runner {
             // It was usable at the submit: removed or expired since.
             Encryption::Pgp => Some(self.recipient(job).await?),
         };
-        let spec = FileSpec { encrypt_to, ..self.file_spec(attempt, query, &compiled.query) };
+        let spec = FileSpec { encrypt_to, ..self.file_spec(attempt, query, &compiled.query, plan.as_ref()) };
         let limits = limits(settings, is_segmented);
-        let columns = columns(&spec, &compiled.query, query);
+        let columns = columns(&spec, query, &compiled.query, plan.as_ref());
+        let conversion = match plan {
+            None => None,
+            Some(plan) => Some(Conversion { plan, rates: attempt.rates().await?, flagged: query.deleted.is_some() }),
+        };
 
         let mut places = Places::new(job, query, self.results.clone(), self.clock.clone());
         let (watched, snapshot) = (progress.clone(), snapshot.clone());
         let writing = tokio::task::spawn_blocking(move || -> Result<(Vec<FinishedFile>, Places, String), Failure> {
-            let parts = snapshot.parts(&compiled.query, &rows).map_err(Failure::Source)?;
-            let parts = parts.into_iter().map(|part| move |sink: &mut dyn CellSink| part.read(sink));
+            let read = conversion.as_ref().map_or(&compiled.query, |conversion| conversion.plan.query());
+            let parts = snapshot.parts(read, &rows).map_err(Failure::Source)?;
+            let parts = parts.into_iter().map(|part| {
+                let conversion = conversion.as_ref();
+                move |sink: &mut dyn CellSink| conversion::read(part, conversion, sink)
+            });
             let files = export::file::write_segments(parts, &spec, &limits, |_| places.next(), &watched)?;
             Ok((files, places, compiled.canonical))
         });
@@ -108,16 +120,23 @@ impl Runner {
         &self,
         Attempt { job, tenant, snapshot, .. }: &Attempt<'_>,
         query: &Query,
-        bound: &zoql::bound::Query,
+        bound: &bound::Query,
+        plan: Option<&Plan>,
     ) -> FileSpec {
         let (spec, settings) = (&job.spec, &tenant.settings);
         let base = &snapshot.catalog().object(bound.base).name;
+        let shows_masked = spec.reads_masked && spec.encryption == Encryption::Pgp;
         // First, and the same in both header styles: tap-zuora strips the prefix up to the dot.
         let flag = query.deleted.iter().map(|deleted| (format!("{base}.{}", deleted.column), false));
         let selected = bound.columns.iter().map(|column| {
             let header = if spec.api_names { &column.name } else { &column.label };
-            (header.clone(), column.masked)
+            (header.clone(), column.masked && !shows_masked)
         });
+        let appended = appended(plan).iter().map(|column| {
+            let header = if spec.api_names { &column.name } else { &column.label };
+            (header.clone(), false)
+        });
+        let columns = flag.chain(selected).chain(appended).map(|(header, masked)| Column { header, masked });
         let old = query.api_version <= OLD_DATETIMES;
         let datetimes = DatetimeStyle {
             zone: if spec.utc { jiff::tz::TimeZone::UTC } else { settings.zone() },
@@ -125,7 +144,7 @@ impl Runner {
             date_at_midnight_los_angeles: old,
         };
         FileSpec {
-            columns: flag.chain(selected).map(|(header, masked)| Column { header, masked }).collect(),
+            columns: columns.collect(),
             style: Style {
                 null_replacement: spec.null_replacement.clone().unwrap_or_default(),
                 datetimes,
@@ -161,12 +180,12 @@ fn compile(attempt: &Attempt<'_>, query: &Query) -> Result<zoql::Compiled, Fault
 }
 
 /// Queries with functions or aliases have one file, as in the original, unless that is too large.
-fn is_segmented(settings: &config::Tenant, query: &zoql::bound::Query, scope: Option<&Scope>) -> bool {
+fn is_segmented(settings: &config::Tenant, query: &bound::Query, scope: Option<&Scope>) -> bool {
     let wanted = match settings.files.segment {
         Segment::Always => true,
         Segment::Sessions => settings.segmentation && scope.is_some_and(|scope| scope.full.is_some()),
     };
-    wanted && query.columns.iter().all(|column| is_plain(column, query))
+    wanted && query.columns.iter().all(|column| query.is_plain(column))
 }
 
 fn limits(settings: &config::Tenant, is_segmented: bool) -> Limits {
@@ -176,19 +195,18 @@ fn limits(settings: &config::Tenant, is_segmented: bool) -> Limits {
     }
 }
 
-/// Whether a column is a field without an alias: an alias is both name and label, in Export ZOQL nothing else is.
-fn is_plain(column: &zoql::bound::Column, query: &zoql::bound::Query) -> bool {
-    let is_named = query.language == zoql::Language::Export && column.name == column.label;
-    matches!(column.expr, Expr::Field(_)) && !is_named
+fn appended(plan: Option<&Plan>) -> &[Appended] {
+    plan.map_or(&[], Plan::appended)
 }
 
 /// What the header line says, and the types below it.
-fn columns(spec: &FileSpec, bound: &zoql::bound::Query, query: &Query) -> Vec<OutputColumn> {
+fn columns(spec: &FileSpec, query: &Query, bound: &bound::Query, plan: Option<&Plan>) -> Vec<OutputColumn> {
     let flag = query.deleted.iter().map(|deleted| match deleted.flag {
         Flag::Boolean => FieldType::Boolean,
         Flag::Numeric => FieldType::Integer,
     });
-    let types = flag.chain(bound.columns.iter().map(|column| column.expr.value_type()));
+    let selected = bound.columns.iter().map(|column| column.expr.value_type());
+    let types = flag.chain(selected).chain(appended(plan).iter().map(|column| column.value_type));
     let columns = spec.columns.iter().zip(types);
     columns
         .map(|(column, value_type)| OutputColumn {

@@ -9,6 +9,7 @@
 //! else has the job now, or nobody wants it any more.
 
 mod batch;
+mod conversion;
 mod places;
 mod run;
 mod scope;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use engine::Snapshot;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::OnceCell;
 
 use super::{AtWork, Runner};
 use crate::{
+    conversion::Rates,
     job::{Event, Fault, FaultKind, Job, SnapshotMark, State},
     store::{self, Lease, LeaseToken},
     tenant::Tenant,
@@ -18,6 +20,8 @@ pub(super) struct Attempt<'a> {
     pub tenant: &'a Tenant,
     pub lease: &'a LeaseToken,
     pub snapshot: Arc<dyn Snapshot>,
+    /// Read when the first batch needs them.
+    pub rates: OnceCell<Arc<Rates>>,
 }
 
 /// Why the work on a job stops before its end.
@@ -96,7 +100,7 @@ impl Runner {
         let snapshot = at_work.snapshot.get_or_init(|| snapshot);
         let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
         let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;
-        let attempt = &Attempt { job, tenant, lease, snapshot: snapshot.clone() };
+        let attempt = &Attempt { job, tenant, lease, snapshot: snapshot.clone(), rates: OnceCell::new() };
         stream::iter(0..job.batches.len())
             .map(|batch| self.batch(attempt, batch, &at_work.progress[batch]))
             .buffer_unordered(self.config.runner.batch_parallelism)

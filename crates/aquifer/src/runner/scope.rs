@@ -22,11 +22,12 @@ impl Runner {
         attempt: &Attempt<'_>,
         batch: usize,
         canonical: &str,
+        currencies: Option<String>,
     ) -> Result<Option<Scope>, Stop> {
         let job = attempt.job;
         let Some(session) = job.spec.session() else { return Ok(None) };
         let query = &job.spec.queries[batch];
-        let identity = Identity::new(query, canonical);
+        let identity = Identity::new(query, canonical, currencies);
         let start = self.start(attempt, batch, &session, &identity).await?;
         let (snapshot, tells_deletions, offset) =
             (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));

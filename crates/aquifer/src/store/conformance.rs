@@ -113,6 +113,7 @@ fn job_of(tenant: &str, session: Option<(&str, &str)>) -> Job {
         notify_url: None,
         callout: false,
         names_source: false,
+        reads_masked: false,
         offset: None,
         incremental_time: None,
         replay: None,
@@ -419,7 +420,11 @@ fn stateful() -> Job {
 fn both_scoped(position: &str) -> Vec<Event> {
     let to = SnapshotMark { at: at(3), position: position.into() };
     let scope = |batch: usize| Scope {
-        identity: Identity { query: batch.to_string(), deleted: Some(("Gone".into(), Flag::Numeric)) },
+        identity: Identity {
+            query: batch.to_string(),
+            deleted: Some(("Gone".into(), Flag::Numeric)),
+            currencies: None,
+        },
         full: Some(FullReason::First),
         from: None,
         to: to.clone(),
@@ -558,6 +563,7 @@ fn client(id: &str) -> Client {
         tenant: "default".into(),
         name: "test".into(),
         secret_hash: "salt$digest".into(),
+        reads_masked: id == "a",
         created_at: at(0),
         revoked_at: None,
     }

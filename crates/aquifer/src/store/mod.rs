@@ -89,6 +89,8 @@ pub struct Client {
     pub name: String,
     /// As [`crate::secret::hash`] makes it.
     pub secret_hash: String,
+    /// Whether it may read masked fields, in files that are encrypted.
+    pub reads_masked: bool,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
 }

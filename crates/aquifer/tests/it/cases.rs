@@ -29,12 +29,14 @@ scenarios! {
     authentication
     callout
     columns
+    currencies
     deleted
     deleted_gone
     describe
     download
     formats
     headers
+    home_currency
     idempotency
     job
     leniency

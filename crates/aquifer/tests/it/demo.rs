@@ -30,8 +30,13 @@ impl Demo {
     }
 
     fn query(&self, query: &str) -> String {
+        self.query_with(query, &[])
+    }
+
+    fn query_with(&self, query: &str, flags: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_aquifer"))
             .args(["query", query, "--url", &self.ready.url])
+            .args(flags)
             .args(["--client-id", &self.ready.client_id, "--client-secret", &self.ready.client_secret])
             .output()
             .unwrap();
@@ -63,6 +68,11 @@ fn the_demo_keeps_its_data_and_its_client() {
     let rows = first.query(QUERY);
     assert!(rows.lines().count() > 100);
     assert!(rows.lines().skip(1).all(|row| !row.contains(",,")), "every join finds its row");
+    let posted = "select InvoiceNumber, Amount from Invoice where Status = 'Posted'";
+    let converted = first.query_with(posted, &["--convert-to", "EUR"]);
+    assert!(converted.lines().count() > 100);
+    let is_converted = |row: &str| !row.contains(",,") || row.ends_with(",,EUR");
+    assert!(converted.lines().all(is_converted), "every currency has a rate on every day");
     let before = first.kill();
 
     let again = Demo::start(dir.path());

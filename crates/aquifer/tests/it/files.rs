@@ -205,7 +205,7 @@ fn files_in(dir: &Path) -> Vec<String> {
 }
 
 /// A pair of keys for tests, of the writer's own tests.
-fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../export/tests/keys").join(name).display().to_string()
 }
 
@@ -241,7 +241,7 @@ async fn an_encrypted_file_is_read_by_its_recipient() {
 }
 
 /// As the owner of the key has it from GnuPG.
-fn decrypt(message: &[u8]) -> Vec<u8> {
+pub fn decrypt(message: &[u8]) -> Vec<u8> {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("message.pgp");
     fs::write(&path, message).unwrap();

@@ -20,6 +20,7 @@ mod files;
 mod gate;
 mod http;
 mod jobs;
+mod masked;
 mod nightly;
 mod receiver;
 mod server;

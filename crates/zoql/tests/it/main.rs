@@ -8,4 +8,5 @@ mod catalog;
 mod corpus;
 mod moments;
 mod properties;
+mod reach;
 mod render;

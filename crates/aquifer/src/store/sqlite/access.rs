@@ -7,13 +7,14 @@ use super::{Client, Refusal, Result, Token, value::At};
 
 pub fn add_client(tx: &Transaction<'_>, client: &Client) -> Result<()> {
     tx.execute(
-        "INSERT INTO clients (id, tenant, name, secret_hash, created_at)
-         VALUES (:id, :tenant, :name, :secret_hash, :created_at)",
+        "INSERT INTO clients (id, tenant, name, secret_hash, reads_masked, created_at)
+         VALUES (:id, :tenant, :name, :secret_hash, :reads_masked, :created_at)",
         named_params! {
             ":id": client.id,
             ":tenant": client.tenant,
             ":name": client.name,
             ":secret_hash": client.secret_hash,
+            ":reads_masked": client.reads_masked,
             ":created_at": At(client.created_at),
         },
     )?;
@@ -103,6 +104,7 @@ fn client_of(row: &Row<'_>) -> rusqlite::Result<Client> {
         tenant: row.get("tenant")?,
         name: row.get("name")?,
         secret_hash: row.get("secret_hash")?,
+        reads_masked: row.get("reads_masked")?,
         created_at: row.get::<_, At>("created_at")?.0,
         revoked_at: row.get::<_, Option<At>>("revoked_at")?.map(|at| at.0),
     })

@@ -38,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0004_recipients.sql"),
     include_str!("../../../migrations/sqlite/0005_callouts.sql"),
     include_str!("../../../migrations/sqlite/0006_turns_and_downloads.sql"),
+    include_str!("../../../migrations/sqlite/0009_masked.sql"),
 ];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
