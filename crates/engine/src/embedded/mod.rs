@@ -9,6 +9,7 @@ pub(crate) mod functions;
 mod load;
 mod part;
 mod raw;
+mod scan;
 mod schema;
 mod snapshot;
 
@@ -44,6 +45,8 @@ struct Shared {
     clock: Clock,
     /// How many readers share the work of one query.
     readers: usize,
+    /// Whether what can be read without SQL is.
+    scans: bool,
     /// Readers nobody uses: opening one reads the whole schema, which takes longer than a small query.
     idle: Mutex<Vec<Reader>>,
     /// The catalog with the custom fields of the data, by their number: fields are added, never removed.
@@ -66,6 +69,7 @@ impl Embedded {
             configured: catalog,
             clock,
             readers,
+            scans: scan::is_possible(&connection)?,
             idle: Mutex::default(),
         };
         Ok(Embedded { shared: Arc::new(shared) })
@@ -73,16 +77,13 @@ impl Embedded {
 
     /// The same data with another number of readers per snapshot; the answers are the same.
     pub fn with_readers(self, readers: usize) -> Embedded {
-        let Shared { path, configured, clock, extended, .. } = &*self.shared;
-        let extended = extended.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let shared = Shared {
-            path: path.clone(),
-            configured: Arc::clone(configured),
-            clock: Arc::clone(clock),
-            readers: readers.max(1),
-            idle: Mutex::default(),
-            extended: Mutex::new(extended),
-        };
+        let shared = Shared { readers: readers.max(1), ..self.shared.alike() };
+        Embedded { shared: Arc::new(shared) }
+    }
+
+    /// The same data read by SQL only; the answers are the same.
+    pub fn without_scan(self) -> Embedded {
+        let shared = Shared { scans: false, ..self.shared.alike() };
         Embedded { shared: Arc::new(shared) }
     }
 
@@ -135,6 +136,20 @@ impl Source for Embedded {
 }
 
 impl Shared {
+    /// The same without readers that are open.
+    fn alike(&self) -> Shared {
+        let extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Shared {
+            path: self.path.clone(),
+            configured: Arc::clone(&self.configured),
+            clock: Arc::clone(&self.clock),
+            readers: self.readers,
+            scans: self.scans,
+            idle: Mutex::default(),
+            extended: Mutex::new(extended),
+        }
+    }
+
     fn take_reader(&self) -> Result<Reader> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.map_or_else(|| Ok(Reader::new(connection::reader(&self.path)?)), Ok)

@@ -1,4 +1,4 @@
-//! Reads a part: SQLite's values become cells, borrowed from its own buffers.
+//! Reads a part: stored values become cells, borrowed from SQLite's own buffers.
 
 use std::sync::Arc;
 
@@ -6,7 +6,11 @@ use export::{Cell, CellSink, Date, Timestamp};
 use rusqlite::types::ValueRef;
 use zoql::{bound, catalog::FieldType};
 
-use super::{raw, snapshot::View};
+use super::{
+    raw,
+    scan::{self, record::Value as Stored},
+    snapshot::View,
+};
 use crate::{
     Flag, Part, Result,
     error::{Error, Kind},
@@ -17,11 +21,13 @@ use crate::{
 pub(super) struct Plan {
     statement: Statement,
     decoders: Vec<Decoder>,
+    /// How the same rows are read without the statement, if they can be.
+    scan: Option<Arc<scan::Plan>>,
 }
 
 /// How the stored form of a value becomes a cell.
 #[derive(Debug, Clone, Copy)]
-enum Decoder {
+pub(super) enum Decoder {
     Text,
     Integer,
     Decimal,
@@ -31,20 +37,15 @@ enum Decoder {
 }
 
 impl Plan {
-    pub(super) fn new(statement: Statement, query: &bound::Query, flag: Option<Flag>) -> Plan {
-        let flag = flag.map(|flag| match flag {
-            Flag::Boolean => Decoder::Boolean,
-            Flag::Numeric => Decoder::Integer,
-        });
-        let columns = query.columns.iter().map(|column| match column.expr.value_type() {
-            FieldType::Id | FieldType::Text | FieldType::Picklist => Decoder::Text,
-            FieldType::Boolean => Decoder::Boolean,
-            FieldType::Integer => Decoder::Integer,
-            FieldType::Decimal => Decoder::Decimal,
-            FieldType::Date => Decoder::Date,
-            FieldType::Datetime => Decoder::Datetime,
-        });
-        Plan { statement, decoders: flag.into_iter().chain(columns).collect() }
+    pub(super) fn new(
+        statement: Statement,
+        query: &bound::Query,
+        flag: Option<Flag>,
+        scan: Option<scan::Plan>,
+    ) -> Plan {
+        let columns = query.columns.iter().map(|column| Decoder::of(column.expr.value_type()));
+        let decoders = flag.map(Decoder::of_flag).into_iter().chain(columns).collect();
+        Plan { statement, decoders, scan: scan.map(Arc::new) }
     }
 }
 
@@ -63,7 +64,10 @@ impl Part for Embedded {
 
 impl Embedded {
     fn run(&self, reader: &mut raw::Reader, sink: &mut dyn CellSink) -> Result<()> {
-        let Plan { statement, decoders } = &*self.plan;
+        let Plan { statement, decoders, scan } = &*self.plan;
+        if let (Some(scan), Some(range)) = (scan, self.range) {
+            return reader.scanner(scan)?.read(range, self.view.cancelled(), sink);
+        }
         let prepared = reader.statement(&statement.text)?;
         for (at, value) in statement.values.iter().enumerate() {
             match value {
@@ -80,7 +84,7 @@ impl Embedded {
         }
         while let Some(row) = prepared.step()? {
             for (at, decoder) in decoders.iter().enumerate() {
-                sink.cell(decoder.cell(row.value(at))?);
+                sink.cell(decoder.cell(row.value(at).into())?);
             }
             sink.end_row()?;
         }
@@ -89,24 +93,58 @@ impl Embedded {
 }
 
 impl Decoder {
-    fn cell(self, value: ValueRef<'_>) -> Result<Cell<'_>> {
+    pub(super) fn of(field_type: FieldType) -> Decoder {
+        match field_type {
+            FieldType::Id | FieldType::Text | FieldType::Picklist => Decoder::Text,
+            FieldType::Boolean => Decoder::Boolean,
+            FieldType::Integer => Decoder::Integer,
+            FieldType::Decimal => Decoder::Decimal,
+            FieldType::Date => Decoder::Date,
+            FieldType::Datetime => Decoder::Datetime,
+        }
+    }
+
+    pub(super) fn of_flag(flag: Flag) -> Decoder {
+        match flag {
+            Flag::Boolean => Decoder::Boolean,
+            Flag::Numeric => Decoder::Integer,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn cell(self, value: Stored<'_>) -> Result<Cell<'_>> {
         Ok(match (self, value) {
-            (_, ValueRef::Null) => Cell::Null,
-            (Decoder::Text, ValueRef::Text(text)) => Cell::Text(utf8(text)?),
-            (Decoder::Decimal, ValueRef::Text(text)) => Cell::Decimal(utf8(text)?),
-            (Decoder::Integer | Decoder::Decimal, ValueRef::Integer(integer)) => Cell::Integer(integer),
-            (Decoder::Boolean, ValueRef::Integer(integer)) => Cell::Boolean(integer != 0),
-            (Decoder::Datetime, ValueRef::Integer(micros)) => Cell::Datetime(Timestamp(micros)),
-            (Decoder::Date, ValueRef::Text(text)) => Cell::Date(Date::from_iso(text).ok_or_else(|| unexpected(value))?),
+            (_, Stored::Null) => Cell::Null,
+            (Decoder::Text, Stored::Text(text)) => Cell::Text(raw::utf8(text).ok_or_else(not_utf8)?),
+            (Decoder::Decimal, Stored::Text(text)) => Cell::Decimal(raw::utf8(text).ok_or_else(not_utf8)?),
+            (Decoder::Integer | Decoder::Decimal, Stored::Integer(integer)) => Cell::Integer(integer),
+            (Decoder::Boolean, Stored::Integer(integer)) => Cell::Boolean(integer != 0),
+            (Decoder::Datetime, Stored::Integer(micros)) => Cell::Datetime(Timestamp(micros)),
+            (Decoder::Date, Stored::Text(text)) => Cell::Date(Date::from_iso(text).ok_or_else(|| unexpected(value))?),
             _ => return Err(unexpected(value)),
         })
     }
 }
 
-fn utf8(text: &[u8]) -> Result<&str> {
-    str::from_utf8(text).map_err(|_| Error::new(Kind::Corrupt, "the data file has text that is not UTF-8"))
+#[cold]
+pub(super) fn not_utf8() -> Error {
+    Error::new(Kind::Corrupt, "the data file has text that is not UTF-8")
 }
 
-fn unexpected(value: ValueRef<'_>) -> Error {
+#[cold]
+pub(super) fn unexpected(value: Stored<'_>) -> Error {
     Error::new(Kind::Corrupt, format!("the data file has a value of an unexpected kind: {value:?}"))
+}
+
+impl<'a> From<ValueRef<'a>> for Stored<'a> {
+    #[inline]
+    fn from(value: ValueRef<'a>) -> Stored<'a> {
+        match value {
+            ValueRef::Null => Stored::Null,
+            ValueRef::Integer(integer) => Stored::Integer(integer),
+            ValueRef::Real(real) => Stored::Real(real),
+            ValueRef::Text(text) => Stored::Text(text),
+            ValueRef::Blob(blob) => Stored::Blob(blob),
+        }
+    }
 }

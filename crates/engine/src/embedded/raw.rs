@@ -6,21 +6,25 @@ use std::{
     ffi::{CStr, c_int},
     ptr::{self, NonNull},
     slice,
+    sync::Arc,
 };
 
 use rusqlite::{Connection, Error, Result, ffi, types::ValueRef};
+
+use super::scan::{self, Scanner};
 
 /// A connection that only reads, and the statement it ran last: the parts of a query run the same one again and again.
 pub(super) struct Reader {
     // Before the connection: statements are finalized before it is closed.
     last: Option<Statement>,
+    scanner: Option<Scanner>,
     connection: Connection,
 }
 
 impl Reader {
     /// The connection must have been opened without a mutex of its own (`SQLITE_OPEN_NO_MUTEX`): [`Row::value`] needs that.
     pub(super) fn new(connection: Connection) -> Reader {
-        Reader { last: None, connection }
+        Reader { last: None, scanner: None, connection }
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -40,11 +44,24 @@ impl Reader {
         Ok(self.last.insert(last))
     }
 
-    /// Ends the statement that is under way, if one is: as long as it is, so is its transaction.
+    /// What scans for a plan, kept until another plan's turn comes. [`Reader::rest`] afterwards.
+    pub(super) fn scanner(&mut self, plan: &Arc<scan::Plan>) -> crate::Result<&mut Scanner> {
+        let scanner = match self.scanner.take() {
+            Some(scanner) if scanner.is_for(plan) => scanner,
+            _ => Scanner::open(&self.connection, plan)?,
+        };
+        Ok(self.scanner.insert(scanner))
+    }
+
+    /// Ends what is under way: as long as a statement is, so is its transaction.
     pub(super) fn rest(&mut self) {
-        if let Some(last) = &mut self.last {
-            last.reset();
-        }
+        self.last.iter_mut().for_each(Statement::reset);
+        self.scanner.iter_mut().for_each(Scanner::rest);
+    }
+
+    /// Forgets what was found in the transaction that now ends.
+    pub(super) fn forget(&mut self) {
+        self.scanner = None;
     }
 }
 
@@ -60,7 +77,7 @@ pub(super) struct Statement {
 unsafe impl Send for Statement {}
 
 impl Statement {
-    fn prepare(connection: &Connection, text: &str) -> Result<Statement> {
+    pub(super) fn prepare(connection: &Connection, text: &str) -> Result<Statement> {
         let length = c_int::try_from(text.len()).map_err(|_| Error::InvalidQuery)?;
         let mut raw = ptr::null_mut();
         // SAFETY: the handle is that of an open connection, the text is as long as we say, and `raw` takes one pointer.
@@ -85,7 +102,7 @@ impl Statement {
         Ok(Statement { raw, text: text.to_owned(), columns: columns.unsigned_abs() as usize })
     }
 
-    fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         // SAFETY: `raw` is a statement. Its code repeats what the last step has reported already.
         unsafe { ffi::sqlite3_reset(self.raw.as_ptr()) };
     }
@@ -184,6 +201,26 @@ unsafe fn bytes<'a>(value: *mut ffi::sqlite3_value) -> &'a [u8] {
     }
     // SAFETY: there are so many bytes, says SQLite.
     unsafe { slice::from_raw_parts(start.cast(), length.unsigned_abs() as usize) }
+}
+
+/// A stored text, unless it is none. Most are ASCII, and short.
+#[inline(always)]
+pub(super) fn utf8(text: &[u8]) -> Option<&str> {
+    if !is_ascii(text) {
+        return str::from_utf8(text).ok();
+    }
+    // SAFETY: ASCII is UTF-8.
+    Some(unsafe { str::from_utf8_unchecked(text) })
+}
+
+#[inline(always)]
+fn is_ascii(text: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let Some(last) = text.last_chunk::<8>() else { return text.iter().fold(0, |all, byte| all | byte) < 0x80 };
+    // The last word overlaps the one before.
+    let all =
+        text.as_chunks::<8>().0.iter().fold(u64::from_ne_bytes(*last), |all, word| all | u64::from_ne_bytes(*word));
+    all & HIGH == 0
 }
 
 /// # Safety

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zoql::{Catalog, bound};
 
-use super::{Shared, part, raw::Reader};
+use super::{Shared, part, raw::Reader, scan};
 use crate::{
     Part, Position, Result, Rows, Snapshot,
     error::{Error, Kind},
@@ -138,7 +138,9 @@ impl Snapshot for Embedded {
         let flagged = rows.flag.is_some();
         let scope = sql::Scope { which: &rows.which, since, until, deleted, filled, ranged, flagged };
         let statement = sql::select(&self.catalog, query, self.taken_at, &scope)?;
-        let plan = Arc::new(part::Plan::new(statement, query, rows.flag));
+        let scanned = ranged && self.view.shared.scans;
+        let scan = scanned.then(|| scan::Plan::of(&self.catalog, query, rows)).flatten();
+        let plan = Arc::new(part::Plan::new(statement, query, rows.flag, scan));
         let part_of = |range| -> Box<dyn Part> {
             Box::new(part::Embedded { view: Arc::clone(&self.view), plan: Arc::clone(&plan), range })
         };
@@ -173,6 +175,11 @@ fn load_number(position: &Position) -> Result<i64> {
 }
 
 impl View {
+    /// Raised when nobody wants to read any more.
+    pub(super) fn cancelled(&self) -> &Arc<AtomicBool> {
+        &self.cancelled
+    }
+
     /// Runs something in the view, on a connection of its own; waits while all are in use.
     pub(super) fn with_reader<T>(&self, work: impl FnOnce(&mut Reader) -> Result<T>) -> Result<T> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,6 +219,7 @@ impl Drop for View {
         let readers = mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
         // One that cannot be reset is closed instead.
         let reset = |mut reader: Reader| -> rusqlite::Result<Reader> {
+            reader.forget();
             reader.connection_mut().progress_handler(0, None::<fn() -> bool>)?;
             reader.connection().execute_batch("ROLLBACK")?;
             Ok(reader)

@@ -7,7 +7,9 @@
 mod condition;
 mod expr;
 mod from;
+pub(crate) mod lookup;
 pub(crate) mod names;
+pub(crate) mod pages;
 pub(crate) mod schema;
 pub(crate) mod write;
 
@@ -122,11 +124,15 @@ fn value(value: sea_query::Value) -> Value {
 
 /// The statement for the numbers of a table's first and last row: one more than the last, to the last, if it has none.
 pub(crate) fn row_range(object: &str) -> String {
-    let row = || Expr::col(Alias::new(ROW));
+    // Two selects: SQLite finds one extreme at an end of the tree, but walks over all rows for two.
+    let one = |extreme: fn(Expr) -> Expr| {
+        let select = Query::select().expr(extreme(Expr::col(Alias::new(ROW)))).from(Alias::new(object)).take();
+        Expr::SubQuery(None, Box::new(select.into()))
+    };
     let mut range = Query::select();
-    range.expr(Expr::cust_with_expr("coalesce(?, 1)", row().min()));
-    range.expr(Expr::cust_with_expr("coalesce(?, 0)", row().max()));
-    range.from(Alias::new(object)).to_string(SqliteQueryBuilder)
+    range.expr(Expr::cust_with_expr("coalesce(?, 1)", one(ExprTrait::min)));
+    range.expr(Expr::cust_with_expr("coalesce(?, 0)", one(ExprTrait::max)));
+    range.to_string(SqliteQueryBuilder)
 }
 
 /// Whether the rows of an answer depend on each other: then one reader reads them all.

@@ -6,6 +6,8 @@ mod aliases;
 mod differential;
 mod limits;
 mod loading;
+mod random;
+mod scan;
 mod slt;
 mod snapshots;
 mod support;

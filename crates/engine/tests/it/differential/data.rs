@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use engine::load;
 use serde_json::{Value, json};
 
-use super::{super::support::Data, moment, random::Random};
+use super::{
+    super::{random::Random, support::Data},
+    moment,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -3,7 +3,7 @@
 use jiff::{ToSpan as _, civil::Date};
 use serde_json::{Value, json};
 
-use super::random::Random;
+use crate::random::Random;
 
 const DAYS: [&str; 10] = [
     "2026-03-08",

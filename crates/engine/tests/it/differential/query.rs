@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use zoql::Language;
 
 use super::{
+    super::random::Random,
     data::{self, Kind, OBJECTS, Object},
     moment,
-    random::Random,
 };
 
 pub struct Query {

@@ -1,0 +1,132 @@
+//! Bulk reading without SQL: all rows of an object, and what they join to-one, straight from the pages of its table.
+//!
+//! Most of the time of a bulk export went into SQLite's machine and its calls for every value, not into reading. So the
+//! leaves of the table's tree are read here, in the same read transaction as everything else, through SQLite's own table
+//! of pages (<https://www.sqlite.org/dbpage.html>): that one reads through the pager, which knows the log and the
+//! transaction. Cells borrow from the page.
+//!
+//! ```text
+//! Plan::of(bound::Query)  ->  Scanner::open (one a connection)  ->  tree::Walk  ->  page, record  ->  cells
+//! ```
+//!
+//! It answers what it can answer exactly as SQL does, and [`Plan::of`] gives up on everything else. It never writes, never
+//! looks at the file itself, never decides what a transaction sees, and reads no index: those of joined records are
+//! SQLite's business.
+
+mod lookup;
+pub mod page;
+mod pages;
+mod plan;
+pub mod record;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use export::CellSink;
+use rusqlite::Connection;
+
+use super::part::Decoder;
+use crate::{Error, Result, error::Kind};
+use lookup::Lookups;
+use page::Malformed;
+use pages::{DbPages, Table};
+use plan::Source;
+use record::{Layout, Value};
+use tree::Walk;
+
+pub(super) use pages::are_shown as is_possible;
+pub(super) use plan::Plan;
+
+/// Reads the parts of one query on one connection.
+pub(super) struct Scanner {
+    plan: Arc<Plan>,
+    table: Table,
+    /// Where the load that deleted a row stands.
+    deleted: usize,
+    columns: Vec<(Source, Decoder)>,
+    leaves: DbPages,
+    chain: DbPages,
+    long: Vec<u8>,
+    layout: Layout,
+    lookups: Lookups,
+}
+
+impl Scanner {
+    pub(super) fn open(connection: &Connection, plan: &Arc<Plan>) -> Result<Scanner> {
+        let table = Table::find(connection, &plan.object)?;
+        let places = plan.base.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+        let placed = |source| match source {
+            Source::Base(at) => Source::Base(places[at]),
+            joined => joined,
+        };
+        Ok(Scanner {
+            plan: Arc::clone(plan),
+            deleted: places[0],
+            columns: plan.columns.iter().map(|(source, decoder)| (placed(*source), *decoder)).collect(),
+            leaves: DbPages::open(connection)?,
+            chain: DbPages::open(connection)?,
+            long: Vec::new(),
+            layout: Layout::new(places.iter().max().map_or(0, |last| last + 1)),
+            lookups: Lookups::prepare(connection, &plan.joins, placed)?,
+            table,
+        })
+    }
+
+    pub(super) fn is_for(&self, plan: &Arc<Plan>) -> bool {
+        Arc::ptr_eq(&self.plan, plan)
+    }
+
+    /// Ends every statement.
+    pub(super) fn rest(&mut self) {
+        self.leaves.rest();
+        self.chain.rest();
+        self.lookups.rest();
+    }
+
+    /// Shows the rows of a range of row numbers to the sink, until the flag is raised.
+    pub(super) fn read(
+        &mut self,
+        (first, last): (i64, i64),
+        cancelled: &Arc<AtomicBool>,
+        sink: &mut dyn CellSink,
+    ) -> Result<()> {
+        self.leaves.obey(cancelled);
+        let Scanner { plan, columns, layout, lookups, deleted, .. } = self;
+        let mut walk = Walk {
+            shape: self.table.shape,
+            first,
+            last,
+            leaves: &mut self.leaves,
+            chain: &mut self.chain,
+            long: &mut self.long,
+            before: None,
+            see: |record: &[u8]| {
+                layout.find(record)?;
+                let is_deleted = layout.value(record, *deleted) != Value::Integer(0);
+                if is_deleted && !plan.deleted_too {
+                    return Ok(());
+                }
+                lookups.follow(record, layout)?;
+                if let Some(flag) = plan.flag {
+                    sink.cell(flag.cell(Value::Integer(is_deleted.into()))?);
+                }
+                for (source, decoder) in columns.iter() {
+                    sink.cell(decoder.cell(lookups.value(*source, record, layout))?);
+                }
+                Ok(sink.end_row()?)
+            },
+        };
+        walk.run(self.table.root).map_err(|error| match error.kind {
+            Kind::Corrupt => error.context(&plan.object),
+            _ => error,
+        })
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(Malformed(what): Malformed) -> Error {
+        Error::new(Kind::Corrupt, format!("the data file has {what}"))
+    }
+}

@@ -1,0 +1,121 @@
+//! Which queries are scanned, and what for.
+
+use zoql::{
+    Catalog,
+    bound::{self, TableId},
+    catalog::{FieldId, ObjectId},
+};
+
+use crate::{
+    Rows,
+    embedded::part::Decoder,
+    source::Which,
+    sql::{lookup, names::DELETED},
+};
+
+/// What the scan for a query reads.
+pub(in crate::embedded) struct Plan {
+    pub(super) object: String,
+    pub(super) deleted_too: bool,
+    pub(super) flag: Option<Decoder>,
+    pub(super) columns: Vec<(Source, Decoder)>,
+    /// Parents before children.
+    pub(super) joins: Vec<Join>,
+    /// The names of the base table's columns that are needed; where they stand, every connection finds out in its own
+    /// transaction. The first is that of deletions.
+    pub(super) base: Vec<String>,
+}
+
+/// Where a value of a row of the answer comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source {
+    /// A column of the base table.
+    Base(usize),
+    /// A value of a joined record.
+    Joined { join: usize, value: usize },
+}
+
+/// A record that is found by its Id.
+pub(super) struct Join {
+    /// The Id.
+    pub(super) key: Source,
+    object: String,
+    /// What is needed of it.
+    pub(super) fields: Vec<String>,
+}
+
+impl Join {
+    /// The statement for these fields of the record with the Id `?1`.
+    pub(super) fn statement(&self) -> String {
+        lookup::by_id(&self.object, &self.fields)
+    }
+}
+
+impl Plan {
+    /// `None` for a query that needs SQL. Its rows must not depend on each other.
+    pub(in crate::embedded) fn of(catalog: &Catalog, query: &bound::Query, rows: &Rows) -> Option<Plan> {
+        let deleted_too = match rows.which {
+            Which::Live => false,
+            Which::LiveAndDeleted => true,
+            Which::Changed { .. } => return None,
+        };
+        if query.filter.is_some() {
+            return None;
+        }
+        let mut plan = Plan {
+            object: catalog.object(query.base).name.clone(),
+            deleted_too,
+            flag: rows.flag.map(Decoder::of_flag),
+            columns: Vec::with_capacity(query.columns.len()),
+            joins: Vec::with_capacity(query.joins.len()),
+            base: vec![DELETED.to_owned()],
+        };
+        for join in &query.joins {
+            plan.join(catalog, query, join)?;
+        }
+        for column in &query.columns {
+            let bound::Expr::Field(field) = &column.expr else { return None };
+            let source = plan.source(catalog, query, field.table, field.field)?;
+            plan.columns.push((source, Decoder::of(field.field_type)));
+        }
+        // A join that nothing is wanted of would not be there.
+        plan.joins.iter().all(|join| !join.fields.is_empty()).then_some(plan)
+    }
+
+    /// `None` if there may be several records: Ids are unique, and texts are equal where their bytes are.
+    fn join(&mut self, catalog: &Catalog, query: &bound::Query, join: &bound::Join) -> Option<()> {
+        let parent = catalog.object(object_of(query, join.parent)?).field(join.parent_field);
+        if join.child_field != FieldId(0) || !parent.field_type.is_text() {
+            return None;
+        }
+        let key = self.source(catalog, query, join.parent, join.parent_field)?;
+        self.joins.push(Join { key, object: catalog.object(join.object).name.clone(), fields: Vec::new() });
+        Some(())
+    }
+
+    fn source(&mut self, catalog: &Catalog, query: &bound::Query, table: TableId, field: FieldId) -> Option<Source> {
+        let name = &catalog.object(object_of(query, table)?).field(field).name;
+        match table.0.checked_sub(1) {
+            None => Some(Source::Base(place_of(name, &mut self.base))),
+            Some(join) => {
+                let value = place_of(name, &mut self.joins.get_mut(join)?.fields);
+                Some(Source::Joined { join, value })
+            }
+        }
+    }
+}
+
+fn object_of(query: &bound::Query, table: TableId) -> Option<ObjectId> {
+    match table.0.checked_sub(1) {
+        None => Some(query.base),
+        Some(join) => query.joins.get(join).map(|join| join.object),
+    }
+}
+
+/// Where a name stands in a list, which gets it if it has not got it yet.
+fn place_of(name: &str, names: &mut Vec<String>) -> usize {
+    names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    })
+}
