@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Loads and exports the same data with Aquifer and with DuckDB, side by side, and compares what they need for it.
+"""Loads and exports the same data with Aquifer and with others, side by side, and compares what they need for it.
 
     bench/load_and_export.py target/release/aquifer 1000000
 
-Needs the package duckdb (pip). See README.md for what is measured and how.
+Needs the packages of requirements.txt, gzip and pigz. See README.md for what is measured and how.
 """
 
 import argparse
@@ -24,13 +24,18 @@ from dataclasses import dataclass
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import make_data  # noqa: E402
+import peers  # noqa: E402
 
 ITEM = [name for name in make_data.ITEM if name != "InvoiceId"]
 JOINED = ["Invoice.InvoiceNumber", "Invoice.InvoiceDate", "Invoice.Status", "Account.AccountNumber", "Account.Name",
-          "Account.Currency"]
+          "Account.Currency", "Subscription.Name", "Subscription.Status", "Subscription.TermType"]
 EXPORTS = {"items": [f"InvoiceItem.{name}" for name in ITEM]}
 EXPORTS["items joined"] = EXPORTS["items"] + JOINED
+KINDS = {"csv": "csv", "csv.gz": "gzip"}
+# What reads the finished CSV and does nothing else: what such a file costs at least.
+BARE = {"csv": {"cat": "cat"}, "csv.gz": {"gzip -1": "gzip -1", "pigz -1": "pigz -1"}}
 DECIMALS = ["InvoiceItem.ChargeAmount", "InvoiceItem.TaxAmount", "InvoiceItem.Quantity", "InvoiceItem.UnitPrice"]
+DATETIMES = ["InvoiceItem.ChargeDate", "InvoiceItem.CreatedDate", "InvoiceItem.UpdatedDate"]
 
 
 def aquifer_commands(binary, files, data):
@@ -42,19 +47,14 @@ def aquifer_commands(binary, files, data):
     }
 
 
-def aquifer_query(columns):
-    """Datetimes in UTC and API names in the header line: what DuckDB is asked for, too."""
+def aquifer_query(columns, kind):
+    """Datetimes in UTC and API names in the header line: what the others are asked for, too."""
     query = {"name": "bench", "type": "zoqlexport", "query": f"select {', '.join(columns)} from InvoiceItem"}
-    return {"format": "csv", "version": "1.0", "name": "bench", "encrypted": "none", "useQueryLabels": "true",
+    return {"format": KINDS[kind], "version": "1.0", "name": "bench", "encrypted": "none", "useQueryLabels": "true",
             "dateTimeUtc": "true", "queries": [query]}
 
 
-DUCKDB_LOAD = """
-create table Account as select * from read_csv('{files}/Account.csv', header = true, all_varchar = true);
-create table Invoice as select * from read_csv('{files}/Invoice.csv', header = true, all_varchar = true);
-create table InvoiceItem as select * from read_csv('{files}/InvoiceItem.csv', header = true, types = {{{types}}});
-checkpoint;
-"""
+OBJECTS = ["Account", "Subscription", "Invoice", "InvoiceItem"]
 # The types that a catalog gives; left to itself DuckDB would make doubles of amounts.
 DUCKDB_TYPES = {
     **dict.fromkeys(make_data.ITEM, "VARCHAR"),
@@ -62,17 +62,20 @@ DUCKDB_TYPES = {
     **dict.fromkeys(["ChargeDate", "CreatedDate", "UpdatedDate"], "TIMESTAMP"),
     **dict.fromkeys(["ServiceStartDate", "ServiceEndDate"], "DATE"),
 }
-DUCKDB_EXPORT = """
-set preserve_insertion_order = false;
-copy (
-    select {columns} from InvoiceItem
-    {joins}
-) to '{out}' (header, timestampformat '%Y-%m-%dT%H:%M:%S+0000');
-"""
-DUCKDB_JOINS = """
-    left join Invoice on InvoiceItem.InvoiceId = Invoice.Id
-    left join Account on Invoice.AccountId = Account.Id
-"""
+
+
+def duckdb_load(files):
+    items = ", ".join(f"'{name}': '{kind}'" for name, kind in DUCKDB_TYPES.items())
+
+    def table(name):
+        types = f"types = {{{items}}}" if name == "InvoiceItem" else "all_varchar = true"
+        return f"create table {name} as select * from read_csv('{files}/{name}.csv', header = true, {types});"
+
+    return "\n".join([*map(table, OBJECTS), "checkpoint;"])
+
+
+def duckdb_parquet(work):
+    return "\n".join(f"copy {name} to '{work}/{name}.parquet';" for name in OBJECTS)
 
 
 @dataclass
@@ -122,9 +125,9 @@ def reap(child, watch):
     return usage.ru_utime + usage.ru_stime
 
 
-def run(argv):
+def run(argv, **files):
     started = time.monotonic()
-    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(argv, **{"stdout": subprocess.DEVNULL, **files})
     watch = Watch(child.pid)
     cpu = reap(child, watch)
     return Measured(time.monotonic() - started, cpu, watch.peak / 1024, watch.anonymous / 1024)
@@ -133,6 +136,15 @@ def run(argv):
 def run_duckdb(database, statements):
     code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute(sys.argv[2])"
     return run([sys.executable, "-c", code, database, statements])
+
+
+def run_peer(peer, store, kind, out, columns):
+    return run([sys.executable, peers.__file__, peer, store, kind, out, *columns])
+
+
+def run_bare(command, source, target):
+    with open(source, "rb") as stdin, open(target, "wb") as stdout:
+        return run(command.split(), stdin=stdin, stdout=stdout)
 
 
 class Aquifer:
@@ -166,9 +178,9 @@ class Aquifer:
             headers["Authorization"] = f"Bearer {self.token}"
         return urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers))
 
-    def job(self, columns):
+    def job(self, columns, kind):
         """Runs one query to its end and returns the ids of its files."""
-        job = json.load(self.open("/v1/batch-query/", json.dumps(aquifer_query(columns)).encode()))
+        job = json.load(self.open("/v1/batch-query/", json.dumps(aquifer_query(columns, kind)).encode()))
         self.last_job = job["id"]
         while job["status"] in ("submitted", "pending", "executing"):
             time.sleep(0.02)
@@ -189,20 +201,20 @@ class Aquifer:
         return cpu
 
 
-def export_aquifer(commands, columns, out):
+def export_aquifer(commands, columns, kind, out):
     """A server of its own for every export, so that its peak and its CPU are those of the export.
 
     Returns the measures from submit to completed, the seconds of the download, and the files.
     """
     server = Aquifer(commands, f"{out}.log")
     started = time.monotonic()
-    files = server.job(columns)
+    files = server.job(columns, kind)
     seconds = time.monotonic() - started
     server.watch.look()
     peak, anonymous = server.watch.peak / 1024, server.watch.anonymous / 1024
     cpu = cpu_seconds(server.child.pid)
     started = time.monotonic()
-    paths = [f"{out}.{n}.csv" for n in range(len(files))]
+    paths = [f"{out}.{n}.{kind}" for n in range(len(files))]
     for file, path in zip(files, paths):
         server.download(file, path)
     downloaded = time.monotonic() - started
@@ -218,70 +230,90 @@ def cpu_seconds(pid):
 
 def digest(columns, paths):
     """What two exports must agree in, whatever the order of their rows: the number of rows, the sum of every decimal, and
-    for every other column a sum of the hashes of its texts."""
+    for every other column a sum of the hashes of its texts; of datetimes down to the second."""
     import duckdb
 
-    sums = [f'sum("{name}"::DECIMAL(18, 2))' if name in DECIMALS else f"sum(hash(coalesce(\"{name}\", ''))::HUGEINT)"
-            for name in columns]
+    def of(name):
+        if name in DECIMALS:
+            return f'sum("{name}"::DECIMAL(18, 2))'
+        text = f"left(replace(\"{name}\", ' ', 'T'), 19)" if name in DATETIMES else f'"{name}"'
+        return f"sum(hash(coalesce({text}, ''))::HUGEINT)"
+
     read = f"read_csv({paths!r}, header = true, all_varchar = true)"
-    return duckdb.connect().execute(f"select count(*), {', '.join(sums)} from {read}").fetchall()[0]
+    return duckdb.connect().execute(f"select count(*), {', '.join(map(of, columns))} from {read}").fetchall()[0]
 
 
-def check(columns, ours, theirs, items):
-    left, right = digest(columns, ours), digest(columns, theirs)
-    differing = [name for name, a, b in zip(["rows", *columns], left, right) if a != b]
-    if differing or left[0] != items:
-        sys.exit(f"the exports differ: {left[0]} and {right[0]} rows of {items}, unequal in {', '.join(differing)}")
+def check(columns, wanted, who, path):
+    found = digest(columns, [path])
+    differing = [name for name, a, b in zip(["rows", *columns], wanted, found) if a != b]
+    if differing:
+        sys.exit(f"the export of {who} differs: {found[0]} rows of {wanted[0]}, unequal in {', '.join(differing)}")
 
 
 def size(paths):
     return sum(os.path.getsize(path) for path in paths)
 
 
-def tell(what, who, items, length, measured):
+def tell(what, who, items, length, measured, ours=None):
+    """With `ours`, the ratios to it: above 1 we are better."""
     rate = items / measured.seconds
-    print(f"{what:<14}{who:<10}{measured.seconds:>9.1f}{measured.cpu:>9.1f}{rate / 1e6:>10.2f}"
-          f"{length / measured.seconds / 1e6:>8.0f}{measured.peak_mib:>10.0f}{measured.anonymous_mib:>10.0f}", flush=True)
-
-
-def tell_ratio(ours, theirs):
-    """Above 1: we are better."""
-    print(f"{'':<14}{'ratio':<10}{theirs.seconds / ours.seconds:>9.2f}{theirs.cpu / ours.cpu:>9.2f}{'':>18}"
-          f"{theirs.peak_mib / ours.peak_mib:>10.2f}{theirs.anonymous_mib / ours.anonymous_mib:>10.2f}\n", flush=True)
+    line = (f"{what:<20}{who:<16}{measured.seconds:>8.1f}{measured.cpu:>8.1f}{rate / 1e6:>9.2f}"
+            f"{length / measured.seconds / 1e6:>7.0f}{measured.peak_mib:>9.0f}{measured.anonymous_mib:>9.0f}")
+    if ours:
+        line += (f"{measured.seconds / ours.seconds:>9.2f}{measured.cpu / ours.cpu:>7.2f}"
+                 f"{measured.peak_mib / ours.peak_mib:>8.2f}")
+    print(line, flush=True)
 
 
 def bench(binary, items, work, seed):
-    files, data, database = (os.path.join(work, name) for name in ("csv", "aquifer", "duckdb.db"))
+    files, data = (os.path.join(work, name) for name in ("csv", "aquifer"))
+    database = os.path.join(work, "duckdb.db")
     made = make_data.make(files, items, seed)
     commands = aquifer_commands(os.path.abspath(binary), files, data)
     print(f"{items} items, {size(made) / 1e6:.0f} MB of CSV, {os.cpu_count()} cores\n")
-    print(f"{'':<14}{'':<10}{'seconds':>9}{'CPU s':>9}{'M rows/s':>10}{'MB/s':>8}{'peak MiB':>10}{'anon MiB':>10}")
+    print(f"{'':<36}{'seconds':>8}{'CPU s':>8}{'M rows/s':>9}{'MB/s':>7}{'peak MiB':>9}{'anon MiB':>9}"
+          f"{'their s':>9}{'CPU':>7}{'peak':>8}")
 
     ours = run(commands["load"])
     tell("load", "aquifer", items, size(made), ours)
-    types = ", ".join(f"'{name}': '{kind}'" for name, kind in DUCKDB_TYPES.items())
-    theirs = run_duckdb(database, DUCKDB_LOAD.format(files=files, types=types))
-    tell("load", "duckdb", items, size(made), theirs)
-    tell_ratio(ours, theirs)
+    theirs = run_duckdb(database, duckdb_load(files))
+    tell("load", "duckdb", items, size(made), theirs, ours)
+    run_duckdb(database, duckdb_parquet(work))
     shutil.rmtree(files)
-
     for what, columns in EXPORTS.items():
-        out = os.path.join(work, what.replace(" ", "-"))
-        ours, downloaded, our_files = export_aquifer(commands, columns, out)
-        tell(what, "aquifer", items, size(our_files), ours)
-        their_file = f"{out}.duckdb.csv"
-        statements = DUCKDB_EXPORT.format(
-            columns=", ".join(f'{name} as "{name}"' for name in columns),
-            joins=DUCKDB_JOINS if any(name in columns for name in JOINED) else "",
-            out=their_file,
-        )
-        theirs = run_duckdb(database, statements)
-        tell(what, "duckdb", items, size([their_file]), theirs)
-        check(columns, our_files, [their_file], items)
-        tell_ratio(ours, theirs)
-        print(f"{'':<14}download  {downloaded:>9.1f}\n", flush=True)
-        for path in [*our_files, their_file]:
+        export(what, columns, items, commands, work)
+
+
+def export(what, columns, items, commands, work):
+    """One export by everybody, in every kind of file."""
+    length, wanted, csv = None, None, os.path.join(work, "ours.csv")
+    for kind in KINDS:
+        out = os.path.join(work, "out")
+        print()
+        ours, downloaded, paths = export_aquifer(commands, columns, kind, out)
+        if kind == "csv":
+            wanted, length = digest(columns, paths), size(paths)
+            if wanted[0] != items:
+                sys.exit(f"our export has {wanted[0]} rows of {items}")
+            # Several files where one would be too large; the others write one.
+            subprocess.run(f"cat {' '.join(paths)} > {csv}", shell=True, check=True)
+        elif digest(columns, paths) != wanted:
+            sys.exit("our compressed export differs from the other")
+        for path in paths:
             os.remove(path)
+        what_kind = f"{what}, {kind}"
+        tell(what_kind, "aquifer", items, length, ours)
+        for peer in peers.PEERS:
+            theirs = run_peer(peer, work, kind, out, columns)
+            check(columns, wanted, peer, f"{out}.{kind}")
+            os.remove(f"{out}.{kind}")
+            tell(what_kind, peer, items, length, theirs, ours)
+        for name, command in BARE[kind].items():
+            theirs = run_bare(command, csv, f"{out}.{kind}")
+            os.remove(f"{out}.{kind}")
+            tell(what_kind, name, items, length, theirs, ours)
+        print(f"{what_kind:<20}{'(our download)':<16}{downloaded:>8.1f}", flush=True)
+    os.remove(csv)
 
 
 def main():

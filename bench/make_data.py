@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes Account.csv, Invoice.csv and InvoiceItem.csv: billing data of any size, the same for the same seed.
+"""Writes Account.csv, Subscription.csv, Invoice.csv and InvoiceItem.csv: billing data of any size, the same for the same seed.
 
     bench/make_data.py DIR ITEMS [--seed N] [--processes N]
 
-Five items an invoice and twelve invoices an account, on average; the items of an invoice stand next to each other.
+Five items an invoice, twelve invoices and one subscription an account, on average; the items of an invoice stand next to each other.
 Names and headers are those of the built-in catalog. Standard library only; a million items take some ten seconds on one core.
 """
 
@@ -24,6 +24,8 @@ CHARGES = 400
 
 ACCOUNT = ["Id", "AccountNumber", "Name", "Currency", "Status", "Batch", "BillCycleDay", "Balance", "AutoPay",
            "CrmId", "CreatedDate", "UpdatedDate"]
+SUBSCRIPTION = ["Id", "AccountId", "Name", "Status", "TermType", "ContractEffectiveDate", "Version", "CreatedDate",
+                "UpdatedDate"]
 INVOICE = ["Id", "AccountId", "InvoiceNumber", "InvoiceDate", "DueDate", "TargetDate", "Amount", "AmountWithoutTax",
            "TaxAmount", "Balance", "Status", "PostedDate", "CreatedDate", "UpdatedDate"]
 ITEM = ["Id", "InvoiceId", "SubscriptionId", "SubscriptionNumber", "ChargeName", "ChargeNumber", "ChargeAmount",
@@ -93,6 +95,15 @@ def account_rows(seed, items):
                f"{rng.choice(['true', 'false'])},{'' if n % 3 else f'001{n:012d}'},{created},{created}\n")
 
 
+def subscription_rows(seed, items):
+    rng = random.Random(f"subscriptions {seed}")
+    for n in range(accounts_of(items)):
+        begun = EPOCH - 86_400 + n % 86_400
+        created = instant(begun)
+        yield (f"{record_id(0x5b5, n)},{record_id(0xacc, n)},A-S{n:08d},{rng.choice(['Active', 'Active', 'Cancelled'])},"
+               f"{rng.choice(['TERMED', 'EVERGREEN'])},{day(begun)},{rng.randrange(1, 9)},{created},{created}\n")
+
+
 def chunk(job):
     """The invoices and items of one chunk, as two byte strings."""
     seed, items, start, end = job
@@ -132,14 +143,17 @@ def chunk(job):
 
 
 def make(directory, items, seed=1, processes=None):
-    """Writes the three files and returns their paths. Takes the number of items."""
+    """Writes the files and returns their paths. Takes the number of items."""
     os.makedirs(directory, exist_ok=True)
-    paths = [os.path.join(directory, f"{name}.csv") for name in ("Account", "Invoice", "InvoiceItem")]
+    paths = [os.path.join(directory, f"{name}.csv") for name in ("Account", "Subscription", "Invoice", "InvoiceItem")]
     with open(paths[0], "w", encoding="utf-8", newline="") as accounts:
         accounts.write(",".join(ACCOUNT) + "\n")
         accounts.writelines(account_rows(seed, items))
+    with open(paths[1], "w", encoding="utf-8", newline="") as subscriptions:
+        subscriptions.write(",".join(SUBSCRIPTION) + "\n")
+        subscriptions.writelines(subscription_rows(seed, items))
     jobs = [(seed, items, start, min(start + CHUNK, items)) for start in range(0, items, CHUNK)]
-    with open(paths[1], "wb") as invoices, open(paths[2], "wb") as lines, multiprocessing.Pool(processes) as pool:
+    with open(paths[2], "wb") as invoices, open(paths[3], "wb") as lines, multiprocessing.Pool(processes) as pool:
         invoices.write((",".join(INVOICE) + "\n").encode())
         lines.write((",".join(ITEM) + "\n").encode())
         for some_invoices, some_lines in pool.imap(chunk, jobs):

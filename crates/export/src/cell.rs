@@ -42,10 +42,8 @@ impl Date {
     /// `None` unless the bytes look like `dddd-dd-dd`. Whether the day exists is the business of who stored it.
     pub fn from_iso(text: &[u8]) -> Option<Date> {
         let iso: [u8; 10] = text.try_into().ok()?;
-        let looks_right = iso.iter().enumerate().all(|(at, byte)| match at {
-            4 | 7 => *byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
+        // Two words of eight bytes that overlap.
+        let looks_right = has_form(iso.first_chunk()?, b"0000-00-") && has_form(iso.last_chunk()?, b"00-00-00");
         looks_right.then_some(Date(iso))
     }
 
@@ -60,6 +58,16 @@ impl Date {
     }
 }
 
+/// Whether there is a digit for each `0`, and the same byte for every other one.
+#[inline(always)]
+fn has_form(bytes: &[u8; 8], form: &[u8; 8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // What is left of a digit is at most 9, of others nothing. More than that reaches the highest bit of its byte.
+    let rest = u64::from_le_bytes(*bytes) ^ u64::from_le_bytes(*form);
+    let room = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 0x7f - 9 } else { 0x7f }));
+    (rest | rest.wrapping_add(room)) & HIGH == 0
+}
+
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -69,5 +77,30 @@ impl fmt::Display for Date {
 impl fmt::Debug for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Date;
+
+    /// As the bytes are read one by one.
+    fn looks_right(iso: &[u8; 10]) -> bool {
+        iso.iter().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { *byte == b'-' } else { byte.is_ascii_digit() })
+    }
+
+    #[test]
+    fn a_date_has_digits_and_hyphens_and_nothing_else() {
+        for at in 0..10 {
+            for byte in 0..=255 {
+                for date in [b"0000-00-00", b"9999-99-99", b"2026-02-28"] {
+                    let mut iso = *date;
+                    iso[at] = byte;
+                    assert_eq!(Date::from_iso(&iso).is_some(), looks_right(&iso), "{iso:?}");
+                }
+            }
+        }
+        assert_eq!(Date::from_iso(b"2026-02-2"), None);
+        assert_eq!(Date::from_iso(b"2026-02-281"), None);
     }
 }

@@ -203,20 +203,28 @@ unsafe fn bytes<'a>(value: *mut ffi::sqlite3_value) -> &'a [u8] {
     unsafe { slice::from_raw_parts(start.cast(), length.unsigned_abs() as usize) }
 }
 
-/// A stored text, unless it is none. Most are ASCII, and short.
-#[inline(always)]
+/// A stored text, unless it is none.
 pub(super) fn utf8(text: &[u8]) -> Option<&str> {
-    if !is_ascii(text) {
-        return str::from_utf8(text).ok();
-    }
+    ascii(text).or_else(|| str::from_utf8(text).ok())
+}
+
+/// A stored text, if it is ASCII. Most are, and short: then this is much less than a call of the library's.
+#[inline(always)]
+pub(super) fn ascii(text: &[u8]) -> Option<&str> {
     // SAFETY: ASCII is UTF-8.
-    Some(unsafe { str::from_utf8_unchecked(text) })
+    is_ascii(text).then(|| unsafe { str::from_utf8_unchecked(text) })
 }
 
 #[inline(always)]
 fn is_ascii(text: &[u8]) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let Some(last) = text.last_chunk::<8>() else { return text.iter().fold(0, |all, byte| all | byte) < 0x80 };
+    let Some(last) = text.last_chunk::<8>() else {
+        let halves = text.first_chunk::<4>().zip(text.last_chunk::<4>());
+        return match halves {
+            Some((first, last)) => (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH as u32 == 0,
+            None => text.iter().all(u8::is_ascii),
+        };
+    };
     // The last word overlaps the one before.
     let all =
         text.as_chunks::<8>().0.iter().fold(u64::from_ne_bytes(*last), |all, word| all | u64::from_ne_bytes(*word));

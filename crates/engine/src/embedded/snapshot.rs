@@ -139,7 +139,7 @@ impl Snapshot for Embedded {
         let scope = sql::Scope { which: &rows.which, since, until, deleted, filled, ranged, flagged };
         let statement = sql::select(&self.catalog, query, self.taken_at, &scope)?;
         let scanned = ranged && self.view.shared.scans;
-        let scan = scanned.then(|| scan::Plan::of(&self.catalog, query, rows)).flatten();
+        let scan = scanned.then(|| scan::Plan::of(&self.catalog, query, rows, self.taken_at)).flatten();
         let plan = Arc::new(part::Plan::new(statement, query, rows.flag, scan));
         let part_of = |range| -> Box<dyn Part> {
             Box::new(part::Embedded { view: Arc::clone(&self.view), plan: Arc::clone(&plan), range })

@@ -59,6 +59,15 @@ fn column(field: &Field) -> ColumnDef {
 /// The indexes of an object: by `Id`, by change, by deletion, and by every field through which another object joins it
 /// to-many.
 pub(crate) fn indexes(catalog: &Catalog, object: ObjectId) -> Vec<IndexOf> {
+    let name = &catalog.object(object).name;
+    indexed(catalog, object).into_iter().map(|column| index(name, column)).collect()
+}
+
+pub(crate) fn is_indexed(catalog: &Catalog, object: ObjectId, field: &str) -> bool {
+    indexed(catalog, object).contains(&field)
+}
+
+fn indexed(catalog: &Catalog, object: ObjectId) -> Vec<&str> {
     let fields = catalog.object(object);
     let mut indexed = vec!["Id", LOAD, DELETED];
     for join in catalog.objects().flat_map(|(_, source)| &source.joins).filter(|join| join.object == object) {
@@ -67,7 +76,7 @@ pub(crate) fn indexes(catalog: &Catalog, object: ObjectId) -> Vec<IndexOf> {
             indexed.push(name);
         }
     }
-    indexed.into_iter().map(|column| index(&fields.name, column)).collect()
+    indexed
 }
 
 fn index(object: &str, column: &str) -> IndexOf {

@@ -12,14 +12,14 @@ use engine::{
     error::Kind,
     load::{self, Options},
 };
-use zoql::Catalog;
+use zoql::{Catalog, Compat};
 
 use super::{
     random::Random,
     support::{Data, Lines, Question, answer, instant, upsert_accounts},
 };
 
-const QUERIES: [&str; 7] = [
+const QUERIES: [&str; 17] = [
     "select Id, AccountNumber, Name, BillCycleDay, Balance, AutoPay, CreatedDate from Account",
     "select AutoPay, Name from Account",
     "select Id, InvoiceNumber, InvoiceDate, Amount, Account.Id, Account.Name, Account.Balance from Invoice",
@@ -27,6 +27,16 @@ const QUERIES: [&str; 7] = [
     "select Id, Invoice.Amount, Account.Name, Account.Id, ParentAccount.AccountNumber from InvoiceItem",
     "select ChargeName, Quantity, Account.CreatedDate, Invoice.InvoiceDate from InvoiceItem",
     "select Id from CreditMemo",
+    "select Id from Account where AutoPay = true and not (Balance > 0 or Balance is null)",
+    "select Id, Balance from Account where Balance != 0",
+    "select Balance from Account where Balance < 100 and Balance >= '-1.5'",
+    "select Id from Account where not (Name = '' and AutoPay = false) or BillCycleDay > 1",
+    "select Id from Account where Name > 'a' and Name <= 'éé'",
+    "select Id, CreatedDate from Account where CreatedDate > '2026-02-28T11:59:59-0000' and UpdatedDate <= 'now'",
+    "select Id from Account where CreatedDate = 'today' or CreatedDate != '2026-02-27'",
+    "select Id, Account.Name from Invoice where InvoiceDate = '2026-02-28' and Amount != 1.50",
+    "select Id, Invoice.Amount from InvoiceItem where Quantity in (0, 2, 3) and ChargeName is not null",
+    "select Id from InvoiceItem where not Quantity in (1, 4) and not ChargeName = 'a'",
 ];
 
 const ALL: [Rows; 4] = [
@@ -57,7 +67,8 @@ impl Both {
 fn assert_same(scanned: &dyn Snapshot, queried: &dyn Snapshot, data: &Data) {
     assert_eq!(scanned.position(), queried.position());
     for text in QUERIES {
-        let question = Question::new(text, &data.zone);
+        let mut question = Question::new(text, &data.zone);
+        question.options.compat = Compat::Extended;
         for rows in &ALL {
             let [scanned, queried] = [scanned, queried].map(|snapshot| answer(snapshot, &question, rows));
             let (scanned, queried) = (scanned.expect("an answer"), queried.expect("an answer"));

@@ -84,12 +84,13 @@ fn is_dropped(byte: u8) -> bool {
 /// Takes a text with quotes in it.
 fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    for byte in text {
-        if *byte == b'"' {
-            out.push(b'"');
-        }
-        out.push(*byte);
+    let mut start = 0;
+    for at in memchr::memchr_iter(b'"', text) {
+        // The quote ends this piece and begins the next.
+        out.extend_from_slice(&text[start..=at]);
+        start = at;
     }
+    out.extend_from_slice(&text[start..]);
     out.push(b'"');
 }
 

@@ -58,15 +58,11 @@ const SLOTS: usize = 4096;
 const LONGEST: usize = 1024;
 
 impl Lookups {
-    pub(super) fn prepare(
-        connection: &Connection,
-        joins: &[Join],
-        placed: impl Fn(Source) -> Source,
-    ) -> Result<Lookups> {
+    pub(super) fn prepare(connection: &Connection, joins: &[Join]) -> Result<Lookups> {
         let slots = SLOTS / joins.len().max(1);
         let lookup = |join: &Join| -> Result<Lookup> {
             let mut lookup = Lookup {
-                key: placed(join.key),
+                key: join.key,
                 statement: Statement::prepare(connection, &join.statement())?,
                 fields: join.fields.len(),
                 slots: Vec::new(),

@@ -1,16 +1,18 @@
 //! Which queries are scanned, and what for.
 
+use jiff::Timestamp;
 use zoql::{
     Catalog,
     bound::{self, TableId},
     catalog::{FieldId, ObjectId},
 };
 
+use super::filter::Filter;
 use crate::{
     Rows,
     embedded::part::Decoder,
     source::Which,
-    sql::{lookup, names::DELETED},
+    sql::{lookup, names, schema},
 };
 
 /// What the scan for a query reads.
@@ -21,15 +23,20 @@ pub(in crate::embedded) struct Plan {
     pub(super) columns: Vec<(Source, Decoder)>,
     /// Parents before children.
     pub(super) joins: Vec<Join>,
+    /// Of columns of `base`.
+    pub(super) filter: Option<Filter>,
     /// The names of the base table's columns that are needed; where they stand, every connection finds out in its own
-    /// transaction. The first is that of deletions.
+    /// transaction.
     pub(super) base: Vec<String>,
 }
+
+/// The column in [`Plan::base`] with the load that deleted a row.
+pub(super) const DELETED: usize = 0;
 
 /// Where a value of a row of the answer comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source {
-    /// A column of the base table.
+    /// A column in [`Plan::base`].
     Base(usize),
     /// A value of a joined record.
     Joined { join: usize, value: usize },
@@ -53,23 +60,36 @@ impl Join {
 
 impl Plan {
     /// `None` for a query that needs SQL. Its rows must not depend on each other.
-    pub(in crate::embedded) fn of(catalog: &Catalog, query: &bound::Query, rows: &Rows) -> Option<Plan> {
+    pub(in crate::embedded) fn of(
+        catalog: &Catalog,
+        query: &bound::Query,
+        rows: &Rows,
+        now: Timestamp,
+    ) -> Option<Plan> {
         let deleted_too = match rows.which {
             Which::Live => false,
             Which::LiveAndDeleted => true,
             Which::Changed { .. } => return None,
         };
-        if query.filter.is_some() {
-            return None;
-        }
         let mut plan = Plan {
             object: catalog.object(query.base).name.clone(),
             deleted_too,
             flag: rows.flag.map(Decoder::of_flag),
             columns: Vec::with_capacity(query.columns.len()),
             joins: Vec::with_capacity(query.joins.len()),
-            base: vec![DELETED.to_owned()],
+            filter: None,
+            base: vec![names::DELETED.to_owned()],
         };
+        if let Some(filter) = &query.filter {
+            let object = catalog.object(query.base);
+            // What an index has is found sooner by SQL.
+            let mut column = |field: FieldId| {
+                let name = &object.field(field).name;
+                let scanned = !schema::is_indexed(catalog, query.base, name);
+                scanned.then(|| place_of(name, &mut plan.base))
+            };
+            plan.filter = Some(Filter::of(filter, now, &mut column)?);
+        }
         for join in &query.joins {
             plan.join(catalog, query, join)?;
         }

@@ -14,9 +14,18 @@ pub enum Value<'a> {
     Blob(&'a [u8]),
 }
 
-/// Where the values of a record stand; used again from row to row.
+/// Where some values of a record stand; used again from row to row.
 pub struct Layout {
+    /// In the order of the record.
+    wanted: Vec<Wanted>,
     values: Vec<Place>,
+}
+
+struct Wanted {
+    /// How many values before it nobody wants.
+    skipped: usize,
+    /// Its number in [`Layout::values`].
+    value: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -30,9 +39,18 @@ const ABSENT: Place = Place { kind: 0, start: 0 };
 const PAST_THE_END: Malformed = Malformed("a record that is longer than it says");
 
 impl Layout {
-    /// Of records of which the first so many values are of interest.
-    pub fn new(columns: usize) -> Layout {
-        Layout { values: vec![ABSENT; columns] }
+    /// Of the values in these columns, which all differ. They are then numbered as they are named here, from 0.
+    pub fn new(columns: &[usize]) -> Layout {
+        let mut sorted: Vec<(usize, usize)> =
+            columns.iter().enumerate().map(|(value, column)| (*column, value)).collect();
+        sorted.sort_unstable();
+        let mut next = 0;
+        let wanted = sorted.into_iter().map(|(column, value)| {
+            let skipped = column.saturating_sub(next);
+            next = column + 1;
+            Wanted { skipped, value }
+        });
+        Layout { wanted: wanted.collect(), values: vec![ABSENT; columns.len()] }
     }
 
     /// Finds the values of a record. It may have fewer than the table has columns, when columns were added after it was
@@ -40,34 +58,47 @@ impl Layout {
     #[inline]
     pub fn find(&mut self, record: &[u8]) -> Result<(), Malformed> {
         let (header, size) = varint(record).ok_or(PAST_THE_END)?;
-        let header = usize::try_from(header).map_err(|_| PAST_THE_END)?;
-        let mut kinds = record.get(size..header).ok_or(PAST_THE_END)?;
-        let mut start = header;
-        for place in &mut self.values {
-            let (kind, length) = match *kinds {
-                [kind @ 0..0x80, ref rest @ ..] => {
-                    kinds = rest;
-                    (u32::from(kind), usize::from(SHORT[usize::from(kind)]))
-                }
-                [] => (0, 0),
-                _ => {
-                    let (kind, size) = varint(kinds).ok_or(PAST_THE_END)?;
-                    kinds = &kinds[size..];
-                    let kind = u32::try_from(kind).map_err(|_| PAST_THE_END)?;
-                    (kind, length(kind))
-                }
-            };
-            *place = Place { kind, start: start as u32 };
+        let mut start = usize::try_from(header).map_err(|_| PAST_THE_END)?;
+        let mut kinds = Kinds(record.get(size..start).ok_or(PAST_THE_END)?);
+        for Wanted { skipped, value } in &self.wanted {
+            start += kinds.skip(*skipped)?;
+            let (kind, length) = kinds.next()?;
+            if let Some(place) = self.values.get_mut(*value) {
+                *place = Place { kind, start: start as u32 };
+            }
             start += length;
         }
         // No record is so long that a place in it is none in 32 bits.
         if start > record.len() || u32::try_from(start).is_err() { Err(PAST_THE_END) } else { Ok(()) }
     }
 
-    /// A value of the record that was shown to [`Layout::find`].
+    /// A value that is a text.
     #[inline(always)]
-    pub fn value<'a>(&self, record: &'a [u8], column: usize) -> Value<'a> {
-        let Place { kind, start } = self.values.get(column).copied().unwrap_or(ABSENT);
+    pub fn text<'a>(&self, record: &'a [u8], value: usize) -> Option<&'a [u8]> {
+        let Place { kind, start } = *self.values.get(value)?;
+        let start = start as usize;
+        if kind > 12 && kind % 2 == 1 { record.get(start..start + length(kind)) } else { None }
+    }
+
+    /// A value that is a whole number.
+    #[inline(always)]
+    pub fn integer(&self, record: &[u8], value: usize) -> Option<i64> {
+        let Place { kind, start } = *self.values.get(value)?;
+        match kind {
+            1..=6 => {
+                // One path for all lengths, where eight bytes are left.
+                let bytes = record.get(start as usize..)?.first_chunk()?;
+                Some(i64::from_be_bytes(*bytes) >> (64 - 8 * length(kind)))
+            }
+            8 | 9 => Some(i64::from(kind) - 8),
+            _ => None,
+        }
+    }
+
+    /// A value of the record that was shown to [`Layout::find`].
+    #[inline]
+    pub fn value<'a>(&self, record: &'a [u8], value: usize) -> Value<'a> {
+        let Place { kind, start } = self.values.get(value).copied().unwrap_or(ABSENT);
         let bytes = record.get(start as usize..).unwrap_or_default();
         match kind {
             12.. => {
@@ -89,6 +120,52 @@ impl Layout {
     }
 }
 
+/// The kinds of the values of a record that are still to come.
+struct Kinds<'a>(&'a [u8]);
+
+impl Kinds<'_> {
+    /// The next kind and its bytes. Null at the end.
+    #[inline(always)]
+    fn next(&mut self) -> Result<(u32, usize), Malformed> {
+        match *self.0 {
+            [kind @ 0..0x80, ref rest @ ..] => {
+                self.0 = rest;
+                Ok((u32::from(kind), usize::from(SHORT[usize::from(kind)])))
+            }
+            [] => Ok((0, 0)),
+            _ => {
+                let (kind, size) = varint(self.0).ok_or(PAST_THE_END)?;
+                self.0 = &self.0[size..];
+                let kind = u32::try_from(kind).map_err(|_| PAST_THE_END)?;
+                Ok((kind, length(kind)))
+            }
+        }
+    }
+
+    /// The bytes of the next so many values. Wide tables have many that nobody wants, so this is most of the work of a
+    /// scan: it looks at one after the other only where one byte is not enough for a kind.
+    #[inline(always)]
+    fn skip(&mut self, values: usize) -> Result<usize, Malformed> {
+        if let Some((skipped, rest)) = self.0.split_at_checked(values) {
+            let (mut bytes, mut seen) = (0, 0);
+            for kind in skipped {
+                bytes += u32::from(SHORT[usize::from(*kind)]);
+                seen |= kind;
+            }
+            if seen < 0x80 {
+                self.0 = rest;
+                return Ok(bytes as usize);
+            }
+        }
+        self.skip_slowly(values)
+    }
+
+    #[inline(never)]
+    fn skip_slowly(&mut self, values: usize) -> Result<usize, Malformed> {
+        (0..values).try_fold(0, |bytes, _| Ok(bytes + self.next()?.1))
+    }
+}
+
 /// The bytes of a value of a kind.
 #[inline(always)]
 const fn length(kind: u32) -> usize {
@@ -101,9 +178,9 @@ const fn length(kind: u32) -> usize {
     }
 }
 
-/// The same for the kinds of one byte, which most are.
-const SHORT: [u8; 128] = {
-    let mut lengths = [0; 128];
+/// The same by the first byte of a kind, of which most have no other. Nothing for those that have.
+const SHORT: [u8; 256] = {
+    let mut lengths = [0; 256];
     let mut kind = 0;
     while kind < 128 {
         lengths[kind] = length(kind as u32) as u8;

@@ -1,13 +1,65 @@
 //! The format, on files with the smallest pages: their trees are deep and their rows long. Hostile ones are made of them.
 
+use jiff::{Timestamp, tz::TimeZone};
 use proptest::{collection::vec, prelude::*};
 use rusqlite::Connection;
+use zoql::{ApiVersion, Catalog, Compat, Language};
 
 use super::{
+    Plan,
     page::{Malformed, Shape},
     record::{Layout, Value},
     tree::{Pages, Walk},
 };
+
+use crate::{Rows, source::Which};
+
+#[test]
+fn only_what_needs_no_sql_is_scanned() {
+    let is_scanned = |text| is_scanned(text, &Rows::LIVE);
+    for text in [
+        "select Id, Name, Balance from Account",
+        "select Id, Invoice.Amount, Account.Name, DefaultPaymentMethod.Id from InvoiceItem",
+        "select Id from Account where UpdatedDate >= '2026-02-28T00:00:00-0800' and not Status in ('Draft', 'Canceled')",
+        "select Id from InvoiceItem where (Quantity > 1 or ChargeAmount is not null) and ServiceStartDate < 'today'",
+        "select Id from Account where CreatedDate = '2026-02-28'",
+    ] {
+        assert!(is_scanned(text), "{text}");
+    }
+    for text in [
+        "select year(CreatedDate) from Account",
+        "select Id from Account where Name like 'A%'",
+        "select Id from Account where Balance > CreditBalance",
+        "select Id from InvoiceItem where Account.Name = 'Acme'",
+        // Indexed.
+        "select Name from Account where Id = '1' or Id = '2'",
+        // A decimal and a whole number.
+        "select Id from Account where BillCycleDay > 1.5",
+        // To-many.
+        "select Id, PaymentMethodPriority.Id from Account",
+    ] {
+        assert!(!is_scanned(text), "{text}");
+    }
+}
+
+#[test]
+fn changes_are_not_scanned() {
+    let since = crate::Position("1".to_owned());
+    let which = Which::Changed { since, until: None, deleted: None, updated_since: None };
+    let rows = Rows { which, flag: None };
+    assert!(!is_scanned("select Id from Account", &rows));
+}
+
+fn is_scanned(text: &str, rows: &Rows) -> bool {
+    let options = zoql::Options {
+        language: Language::Export,
+        compat: Compat::Extended,
+        api_version: ApiVersion::LATEST,
+        tenant_zone: TimeZone::UTC,
+    };
+    let query = zoql::compile(text, Catalog::builtin(), &options).unwrap().query;
+    Plan::of(Catalog::builtin(), &query, rows, Timestamp::UNIX_EPOCH).is_some()
+}
 
 const PAGE: usize = 512;
 
@@ -32,13 +84,14 @@ fn file(rows: &[(i64, Option<String>, Option<i64>)]) -> (File, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sqlite");
     let connection = Connection::open(&path).unwrap();
-    connection.execute_batch("PRAGMA page_size = 512; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)").unwrap();
+    connection.execute_batch("PRAGMA page_size = 512; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b); BEGIN").unwrap();
     for (at, (id, text, number)) in rows.iter().enumerate() {
         if at == rows.len() / 2 {
             connection.execute_batch("ALTER TABLE t ADD COLUMN c").unwrap();
         }
         connection.execute("REPLACE INTO t (id, a, b) VALUES (?, ?, ?)", (id, text, number)).unwrap();
     }
+    connection.execute_batch("COMMIT").unwrap();
     let mut statement = connection.prepare("SELECT a, b FROM t ORDER BY id").unwrap();
     let said = statement.query_map([], |row| Ok(shown(row.get(0)?, row.get(1)?))).unwrap();
     let said = said.collect::<Result<_, _>>().unwrap();
@@ -51,14 +104,14 @@ fn shown(text: Option<String>, number: Option<i64>) -> String {
 
 fn walk(file: &File, first: i64, last: i64) -> Result<Vec<String>, Malformed> {
     let (mut leaves, mut chain, mut long) = (file.clone(), file.clone(), Vec::new());
-    let (mut layout, mut seen) = (Layout::new(4), Vec::new());
+    let (mut layout, mut seen) = (Layout::new(&[2, 1, 3]), Vec::new());
     let see = |record: &[u8]| {
         layout.find(record)?;
         let text = match layout.value(record, 1) {
             Value::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
             _ => None,
         };
-        let number = match layout.value(record, 2) {
+        let number = match layout.value(record, 0) {
             Value::Integer(number) => Some(number),
             _ => None,
         };
