@@ -178,7 +178,7 @@ class Aquifer:
             headers["Authorization"] = f"Bearer {self.token}"
         return urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers))
 
-    def job(self, columns, kind):
+    def job(self, columns, kind="csv"):
         """Runs one query to its end and returns the ids of its files."""
         job = json.load(self.open("/v1/batch-query/", json.dumps(aquifer_query(columns, kind)).encode()))
         self.last_job = job["id"]
