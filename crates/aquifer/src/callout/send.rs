@@ -5,7 +5,7 @@ use std::{io::Read as _, time::Duration};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use ureq::{
-    Agent, Body,
+    Agent, Body, Timeout,
     config::Config,
     http::{Request, Response, Uri},
     unversioned::{
@@ -112,6 +112,10 @@ fn unanswered(error: ureq::Error) -> Outcome {
         ureq::Error::Other(why) if why.is::<Refused>() => Outcome::Refused(why.to_string()),
         error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_)) => Outcome::Refused(error.to_string()),
         ureq::Error::HostNotFound => Outcome::Unanswered("there is no such host".to_owned()),
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+            Outcome::Unanswered("no connection in time".to_owned())
+        }
+        ureq::Error::Timeout(_) => Outcome::Unanswered("no answer in time".to_owned()),
         ureq::Error::Io(error) => Outcome::Unanswered(error.to_string()),
         error => Outcome::Unanswered(error.to_string()),
     }
