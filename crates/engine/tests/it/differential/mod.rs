@@ -64,7 +64,7 @@ fn round(seed: u64) -> Value {
     let tables = data::fill(&mut random, &data);
 
     // What can be scanned is scanned in every other round.
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         data.source = data.reopen(zoql::Catalog::builtin().clone()).expect("opens").without_scan();
     }
     let snapshot = data.source.begin().expect("a snapshot");
