@@ -111,6 +111,7 @@ impl Decoder {
         }
     }
 
+    #[inline(always)]
     pub(super) fn cell(self, value: Stored<'_>) -> Result<Cell<'_>> {
         Ok(match (self, value) {
             (_, Stored::Null) => Cell::Null,
