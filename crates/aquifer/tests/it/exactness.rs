@@ -186,7 +186,7 @@ impl World {
         let clock = Manual::at(epoch());
         let source = open(&settings(dir.path()), &clock);
         // Half of the histories are read by SQL only.
-        let source = Arc::new(if seed % 2 == 0 { source } else { source.without_scan() });
+        let source = Arc::new(if seed.is_multiple_of(2) { source } else { source.without_scan() });
         let (table, clients) = (Table::default(), Default::default());
         let mut world = World { random: Random(seed), dir, clock, source, table, clients, server: None };
         world.start();
