@@ -34,7 +34,7 @@ pub struct Running {
     /// Where it listens, `http://127.0.0.1:8400`.
     pub url: String,
     pub app: Arc<App>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
     caller: JoinHandle<()>,
     upkeep: JoinHandle<()>,
@@ -71,14 +71,13 @@ impl App {
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
         let address = listener.local_addr()?;
         let (closing, mut closed) = watch::channel(false);
-        let service = tower::make::Shared::new(http::service(app.clone()));
-        let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let server = http::serve(listener, http::service(app.clone()), async move {
             // An error means that the sender is gone: time to close as well.
             let _ = closed.wait_for(|closed| *closed).await;
         });
         Ok(Running {
             url: url(address),
-            server: tokio::spawn(server.into_future()),
+            server: tokio::spawn(server),
             dispatcher: tokio::spawn(app.runner.clone().dispatch()),
             caller: tokio::spawn(app.callouts.clone().dispatch(app.runner.left())),
             upkeep: tokio::spawn(app.clone().keep_up()),

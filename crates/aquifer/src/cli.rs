@@ -13,11 +13,13 @@ mod load;
 mod model;
 mod outcome;
 mod query;
+mod rights;
 mod serve;
 mod status;
 mod submit;
 mod table;
 mod tenant;
+mod user;
 mod verify;
 
 use std::{io, process::ExitCode};
@@ -41,6 +43,7 @@ enum Command {
     Load(load::Args),
     Delete(delete::Args),
     Client(client::Args),
+    User(user::Args),
     Tenant(tenant::Args),
     Callouts(callouts::Args),
     Query(query::Args),
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Load(args) => args.run(),
         Command::Delete(args) => args.run(),
         Command::Client(args) => args.run(),
+        Command::User(args) => args.run(),
         Command::Tenant(args) => args.run(),
         Command::Callouts(args) => args.run(),
         Command::Query(args) => args.run(),

@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString},
+};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -41,6 +45,25 @@ pub fn token_key(token: &str) -> String {
     hex(&Sha256::digest(token))
 }
 
+/// A password as it is stored: Argon2id in the PHC form, `$argon2id$…`. People choose passwords that can be guessed, so each
+/// guess must be dear: 19 MiB and some tens of milliseconds, as OWASP advises.
+#[expect(clippy::expect_used, reason = "the parameters are constant, and a test hashes with them")]
+pub fn hash_password(password: &str) -> String {
+    let salt = SaltString::encode_b64(&random::<16>()).expect("16 bytes are a salt");
+    Argon2::default().hash_password(password.as_bytes(), &salt).expect("the parameters are right").to_string()
+}
+
+/// Whether a hash is that of a password, and not of a secret of ours.
+pub fn is_of_password(hashed: &str) -> bool {
+    hashed.starts_with("$argon2")
+}
+
+/// As slow as [`hash_password`].
+pub fn is_right_password(password: &str, hashed: &str) -> bool {
+    let is_right = |hashed| Argon2::default().verify_password(password.as_bytes(), &hashed).is_ok();
+    PasswordHash::new(hashed).is_ok_and(is_right)
+}
+
 fn salted(salt: &str, secret: &str) -> String {
     hex(&Sha256::new().chain_update(salt).chain_update("$").chain_update(secret).finalize())
 }
@@ -48,6 +71,15 @@ fn salted(salt: &str, secret: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_password_itself_is_right() {
+        let hashed = hash_password("open sesame");
+        assert!(is_of_password(&hashed) && !is_of_password(&hash("open sesame")));
+        assert!(is_right_password("open sesame", &hashed) && !is_right_password("open sesamf", &hashed));
+        assert!(!is_right("open sesame", &hashed) && !is_right_password("open sesame", &hash("open sesame")));
+        assert_ne!(hashed, hash_password("open sesame"), "the salt differs each time");
+    }
 
     #[test]
     fn only_the_secret_itself_is_right() {

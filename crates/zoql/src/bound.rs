@@ -6,6 +6,7 @@
 
 mod reach;
 mod resolve;
+mod restrict;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -64,6 +65,8 @@ pub struct Join {
     pub parent_field: FieldId,
     pub child_field: FieldId,
     pub cardinality: Cardinality,
+    /// Rows of the object for which this is not true count as absent.
+    pub filter: Option<Condition>,
 }
 
 /// A column of the result.
@@ -166,7 +169,7 @@ pub enum Condition {
         expr: Expr,
         pattern: String,
     },
-    /// Never empty, and without [`Literal::Day`]: a list that has one becomes comparisons joined by or.
+    /// Without [`Literal::Day`]: a list that has one becomes comparisons joined by or. No value is in an empty list.
     In {
         expr: Expr,
         values: Vec<Literal>,

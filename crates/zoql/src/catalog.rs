@@ -208,6 +208,11 @@ impl Object {
         self.field_by_name.get(&name.to_ascii_lowercase()).copied()
     }
 
+    /// The field of that name, if its values are texts: only such a field can say whose a row is.
+    pub fn find_text_field(&self, name: &str) -> Option<FieldId> {
+        self.find_field(name).filter(|&id| self.field(id).field_type.is_text())
+    }
+
     pub fn joins(&self) -> impl ExactSizeIterator<Item = (JoinId, &Join)> {
         self.joins.iter().enumerate().map(|(position, join)| (JoinId(position as u32), join))
     }

@@ -26,7 +26,7 @@ pub struct Query {
 
 pub fn read_query(body: &[u8]) -> Result<Query, Error> {
     let read = || -> Result<Query, Wrong> {
-        let value = parse(body)?;
+        let value = lenient::parse(body)?;
         let request = lenient::object(&value, "the request")?;
         let text =
             lenient::text(request, "queryString")?.ok_or_else(|| Wrong("`queryString` is missing".to_owned()))?;
@@ -48,15 +48,11 @@ pub fn read_query(body: &[u8]) -> Result<Query, Error> {
 /// `{"queryLocator": "…-2000"}`
 pub fn read_locator(body: &[u8]) -> Result<String, Error> {
     let read = || -> Result<String, Wrong> {
-        let value = parse(body)?;
+        let value = lenient::parse(body)?;
         let locator = lenient::text(lenient::object(&value, "the request")?, "queryLocator")?;
         locator.ok_or_else(|| Wrong("`queryLocator` is missing".to_owned()))
     };
     read().map_err(invalid)
-}
-
-fn parse(body: &[u8]) -> Result<serde_json::Value, Wrong> {
-    serde_json::from_slice(body).map_err(|error| Wrong(format!("the request is not JSON: {error}")))
 }
 
 fn invalid(Wrong(why): Wrong) -> Error {

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::error::{Body, DELETED_UNSUPPORTED, QueryFault};
+use super::error::{self, Body, DELETED_UNSUPPORTED, QueryFault};
 use crate::{
     job::{
         Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, FullReason, Job, JobId, Language,
@@ -145,6 +145,10 @@ pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> 
         FaultKind::Internal => ("90010", "Internal Server Error."),
     });
     let message = job.fault.as_ref().zip(code).map(|(fault, (_, text))| format!("{text} {}", fault.message));
+    // A job that is completed but for what was skipped must not look as if it were whole.
+    let skipped = job.batches.iter().find(|batch| batch.state == BatchState::Skipped && job.state == State::Completed);
+    let code = code.or(skipped.map(|batch| (error::NO_PERMISSION, &*batch.message)));
+    let message = message.or(skipped.map(|batch| batch.message.clone()));
     JobAnswer {
         error_code: code.map(|(code, _)| code),
         message,
@@ -370,5 +374,6 @@ pub(super) fn batch_word(state: BatchState) -> &'static str {
         BatchState::Aborted => "aborted",
         BatchState::Cancelled => "cancelled",
         BatchState::DeletedNotAllowed => "deleted_notallowed",
+        BatchState::Skipped => "error",
     }
 }

@@ -8,9 +8,15 @@ use zoql::{
     catalog::{Cardinality, Contexts, Field, FieldType, Join, JoinParent, Object},
 };
 
+use super::Error;
+use crate::{access::Rights, config::Owners};
+
 /// What a description is made for.
 pub struct View<'a> {
     pub catalog: &'a Catalog,
+    /// What is not to be read is not shown.
+    pub rights: &'a Rights,
+    pub owners: &'a Owners,
     /// Shows the model as this WSDL version has it.
     pub wsdl: ApiVersion,
     /// What links begin with, `https://rest.example.com`.
@@ -26,6 +32,7 @@ impl View<'_> {
     pub fn list(&self) -> String {
         let objects = self.catalog.objects().map(|(_, object)| object).filter(|object| object.data_source);
         let mut out = format!("{DECLARATION}\n<objects>\n");
+        let objects = objects.filter(|object| self.rights.allow(object, self.owners));
         for object in objects.filter(|object| self.is_there(object.since_wsdl)) {
             let (href, name, label) = (self.href(object), Escaped(&object.name), Escaped(&object.label));
             line(
@@ -36,11 +43,17 @@ impl View<'_> {
         out + "</objects>\n"
     }
 
-    /// `None` if there is no such object, or no query may read it.
-    pub fn object(&self, name: &str) -> Option<String> {
-        let object = self.catalog.object(self.catalog.find(name)?);
-        let is_shown = (object.data_source || object.zoql) && self.is_there(object.since_wsdl);
-        is_shown.then(|| self.describe(object))
+    /// There may be no such object, or one that no query may read, or none of this client's.
+    pub fn object(&self, name: &str) -> Result<String, Error> {
+        let unknown = || Error::NoSuchObject(name.to_owned());
+        let object = self.catalog.object(self.catalog.find(name).ok_or_else(unknown)?);
+        if !(object.data_source || object.zoql) || !self.is_there(object.since_wsdl) {
+            return Err(unknown());
+        }
+        if !self.rights.allow(object, self.owners) {
+            return Err(Error::Forbidden(object.name.clone()));
+        }
+        Ok(self.describe(object))
     }
 
     fn describe(&self, object: &Object) -> String {
@@ -55,7 +68,8 @@ impl View<'_> {
         }
         // Always there, even if it is empty: zacc and tap-zuora need it, although it is documented to be asked for.
         out.push_str("  </fields>\n  <related-objects>\n");
-        for join in object.joins.iter().filter(|join| self.is_there(self.catalog.object(join.object).since_wsdl)) {
+        let joins = object.joins().filter(|(_, join)| self.is_there(self.catalog.object(join.object).since_wsdl));
+        for (_, join) in joins.filter(|(id, _)| self.rights.allow_join(object, *id, self.catalog, self.owners)) {
             self.related(join, &mut out);
         }
         out + "  </related-objects>\n</object>\n"
@@ -172,12 +186,22 @@ impl Display for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+
+    static RIGHTS: LazyLock<Rights> = LazyLock::new(Rights::default);
+    static OWNERS: LazyLock<Owners> = LazyLock::new(Owners::default);
+
+    fn view(catalog: &Catalog) -> View<'_> {
+        let (wsdl, base_url) = (ApiVersion::LATEST, "http://localhost");
+        View { catalog, rights: &RIGHTS, owners: &OWNERS, wsdl, base_url, relationships: false }
+    }
 
     #[test]
     fn what_is_listed_can_be_selected_from() {
         let catalog = Catalog::builtin();
-        let view = View { catalog, wsdl: ApiVersion::LATEST, base_url: "http://localhost", relationships: false };
+        let view = view(catalog);
         let options = zoql::Options {
             language: zoql::Language::Export,
             compat: zoql::Compat::Strict,
@@ -206,9 +230,7 @@ mod tests {
         let mut catalog = Catalog::clone(Catalog::builtin());
         let account = catalog.find("Account").unwrap();
         catalog.add_custom_field(account, "Region__c", FieldType::Text);
-        let view =
-            View { catalog: &catalog, wsdl: ApiVersion::LATEST, base_url: "http://localhost", relationships: false };
-        let account = view.object("Account").unwrap();
+        let account = view(&catalog).object("Account").unwrap();
         let field = account.lines().find(|line| line.contains("<name>Region__c</name>")).unwrap();
         assert!(field.contains("<label>Region</label>") && field.contains("<custom>true</custom>"), "{field}");
     }

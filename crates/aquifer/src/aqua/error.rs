@@ -40,6 +40,14 @@ pub enum Error {
     UnknownPartner,
     /// In `convertToCurrencies`.
     UnknownCurrency(Unknown),
+    /// Every query of a job reads objects that the client may not read.
+    NoPermission(Vec<String>),
+    /// The client may not read what a job reads, and so not see the job.
+    NotAuthorized,
+    /// A file or object that the client may not read, and which it is.
+    Forbidden(String),
+    /// An entity or organisation that there is not, or not for this client.
+    NoSuchOwner(String),
     TooManyJobs,
     /// The result cannot be encrypted, and why.
     NoRecipient(String),
@@ -135,6 +143,8 @@ pub enum Body {
     Xml { code: u32, message: String },
 }
 
+const NO_SUCH_ENTITY: u32 = 90_000_020;
+const FORBIDDEN: u32 = 50_000_010;
 const UNAUTHENTICATED: u32 = 90_000_011;
 const MALFORMED: u32 = 50_000_090;
 const NOT_FOUND: u32 = 50_000_040;
@@ -174,6 +184,10 @@ impl Error {
             Error::DeletedUnsupported => aqua("90017", DELETED_UNSUPPORTED),
             Error::UnknownPartner => aqua("90019", "Partner ID is not recognized."),
             Error::UnknownCurrency(unknown) => aqua("90021", &format!("The currency is invalid: {unknown}.")),
+            Error::NoPermission(objects) => aqua(NO_PERMISSION, &no_permission(objects)),
+            Error::NotAuthorized => aqua("90009", "User is not authorized."),
+            Error::Forbidden(what) => platform(403, FORBIDDEN, &format!("You have no permission to read {what}.")),
+            Error::NoSuchOwner(id) => platform(400, NO_SUCH_ENTITY, &format!("Invalid entity or organization: {id}")),
             Error::TooManyJobs => aqua("90028", "There are too many concurrent jobs."),
             Error::NoRecipient(why) => aqua("90010", &format!("{INTERNAL_TEXT} Files cannot be encrypted: {why}.")),
             Error::NoSuchFile => platform(404, NOT_FOUND, "There is no such file."),
@@ -202,6 +216,15 @@ impl Error {
             Error::Internal(_) => Wire { status: 500, ..aqua("90010", INTERNAL_TEXT) },
         }
     }
+}
+
+/// The code of queries that are skipped.
+pub const NO_PERMISSION: &str = "90018";
+
+pub fn no_permission(objects: &[impl AsRef<str>]) -> String {
+    let objects: Vec<&str> = objects.iter().map(AsRef::as_ref).collect();
+    let text = "You do not have permission to some of the objects in the queries; those queries are skipped";
+    format!("{text} ({}).", objects.join(", "))
 }
 
 impl TokenError {

@@ -15,8 +15,7 @@ use crate::job::{Format, Job, State};
 /// Reads a request, `{"Format": "csv", "Query": "select Id from Account"}` with `Name` and `Zip` if wanted, as the submit
 /// that it stands for: stateless, with API names for headers.
 pub fn read(body: &[u8], utc: bool) -> Result<submit::Request, Error> {
-    let value = serde_json::from_slice(body).map_err(|error| Wrong(format!("the request is not JSON: {error}")));
-    let submit = value.and_then(|value| as_submit(&value, utc)).map_err(|Wrong(why)| invalid(why))?;
+    let submit = lenient::parse(body).and_then(|value| as_submit(&value, utc)).map_err(|Wrong(why)| invalid(why))?;
     submit::read(submit.to_string().as_bytes())
 }
 
@@ -44,6 +43,9 @@ pub fn refused(error: Error) -> Error {
         Error::TooManyJobs => {
             Error::Export { code: "LIMIT_EXCEEDED", message: "There are too many concurrent exports.".to_owned() }
         }
+        Error::NoSuchJob => Error::NoSuchExport,
+        Error::NoPermission(objects) => Error::Forbidden(objects.join(", ")),
+        Error::NotAuthorized => Error::Forbidden("this export".to_owned()),
         other => other,
     }
 }

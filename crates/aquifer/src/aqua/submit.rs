@@ -2,7 +2,7 @@
 //!
 //! [`read`] knows shapes, [`check`] knows rules. A request that can be read can be echoed, whatever the rules say.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde_json::Value;
@@ -14,8 +14,9 @@ use super::{
     lenient::{self, Object, Wrong},
 };
 use crate::{
+    access::{self, Rights},
     config,
-    job::{Deleted, Encryption, Flag, Format, Language, Query, Spec},
+    job::{Deleted, Encryption, Flag, Format, Language, Query, Reads, Spec},
 };
 
 /// The WSDL version of a query that does not say. Fixed, so that a query's columns do not change with a new release.
@@ -32,13 +33,29 @@ pub struct Request {
 
 /// What a request is checked against.
 pub struct Rules<'a> {
+    pub rights: &'a Rights,
     pub tenant: &'a config::Tenant,
     pub catalog: &'a Arc<Catalog>,
 }
 
+/// What a job has besides its request, if nothing is against it.
+#[derive(Debug, Default)]
+pub struct Checked {
+    pub warnings: Vec<String>,
+    pub reads: Reads,
+    pub skipped: Vec<Skipped>,
+}
+
+/// A query that is not run, because the client may not read all that it names.
+#[derive(Debug)]
+pub struct Skipped {
+    /// Which of the job's queries, counted from 0.
+    pub query: usize,
+    pub objects: Vec<String>,
+}
+
 pub fn read(body: &[u8]) -> Result<Request, Error> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Error::Malformed(error.to_string()))?;
-    request(&value).map_err(|Wrong(why)| Error::Malformed(why))
+    lenient::parse(body).and_then(|value| request(&value)).map_err(|Wrong(why)| Error::Malformed(why))
 }
 
 fn request(value: &Value) -> Result<Request, Wrong> {
@@ -69,6 +86,7 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         incremental_time: None,
         replay: None,
         queries,
+        reads: Reads::default(),
     };
     Ok(Request {
         spec,
@@ -138,9 +156,9 @@ pub fn settle(request: &mut Request, tenant: &config::Tenant, last: &[Query]) ->
     Ok(())
 }
 
-/// Holds a request against the rules: its job's warnings, or why there is no job. All faults of all queries are told,
+/// Holds a request against the rules: what its job has besides, or why there is no job. All faults of all queries are told,
 /// of everything else the first.
-pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error> {
+pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Checked, Error> {
     let spec = &request.spec;
     let stateful = spec.session().is_some();
     if spec.partner.as_ref().is_some_and(|partner| !rules.tenant.knows_partner(partner)) {
@@ -159,15 +177,14 @@ pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Vec<String>, Error>
     {
         return Err(Error::DeletedInStateless);
     }
-    let mut warnings = warnings(request);
-    warnings.extend(check_queries(spec, rules)?);
-    Ok(warnings)
+    let mut checked = check_queries(spec, rules)?;
+    checked.warnings.splice(0..0, warnings(request));
+    Ok(checked)
 }
 
-/// The warnings that queries give cause for.
-fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Vec<String>, Error> {
-    let mut faults = Vec::new();
-    let mut warnings = Vec::new();
+fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
+    let (mut faults, mut warnings, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let mut objects = BTreeSet::new();
     let mut unknown_currency = None;
     let mut deleted_unsupported = false;
     for (index, query) in spec.queries.iter().enumerate() {
@@ -188,6 +205,13 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Vec<String>, Error> {
                     Ok(plan) => warnings.extend(currencies::warning(query, rules.tenant, plan.is_some())),
                     Err(unknown) => unknown_currency = unknown_currency.or(Some(unknown)),
                 }
+                let denied = rules.rights.denied(&compiled.query, rules.catalog, &rules.tenant.owners);
+                if denied.is_empty() {
+                    let read = access::objects(&compiled.query, rules.catalog);
+                    objects.extend(read.into_iter().map(|object| object.name.clone()));
+                } else {
+                    skipped.push(Skipped { query: index, objects: denied });
+                }
             }
             Err(diagnostics) => {
                 let fault = |diagnostic| QueryFault::new(index, query.name.clone(), &query.text, diagnostic);
@@ -198,10 +222,25 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Vec<String>, Error> {
     // Queries without a name are warned of in the same words.
     warnings.dedup();
     match unknown_currency {
-        _ if !faults.is_empty() => Err(Error::Queries(faults)),
-        _ if deleted_unsupported => Err(Error::DeletedUnsupported),
-        Some(unknown) => Err(Error::UnknownCurrency(unknown)),
-        None => Ok(warnings),
+        _ if !faults.is_empty() => return Err(Error::Queries(faults)),
+        _ if deleted_unsupported => return Err(Error::DeletedUnsupported),
+        Some(unknown) => return Err(Error::UnknownCurrency(unknown)),
+        None => {}
+    }
+    if skipped.len() == spec.queries.len() {
+        let denied: BTreeSet<String> = skipped.into_iter().flat_map(|skipped| skipped.objects).collect();
+        return Err(Error::NoPermission(denied.into_iter().collect()));
+    }
+    warnings.extend(skipped.iter().map(|skipped| skipped.warning(spec)));
+    let reads = Reads { objects: Some(objects.into_iter().collect()), ..rules.rights.rows() };
+    Ok(Checked { warnings, reads, skipped })
+}
+
+impl Skipped {
+    fn warning(&self, spec: &Spec) -> String {
+        let name = spec.queries.get(self.query).and_then(|query| query.name.as_deref()).unwrap_or("without a name");
+        let (number, objects) = (self.query + 1, self.objects.join(", "));
+        format!("query {number} ({name}) was skipped: you have no permission to read {objects}")
     }
 }
 

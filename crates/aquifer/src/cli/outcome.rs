@@ -65,7 +65,8 @@ pub fn of_job(job: &Job) -> ExitCode {
             CANCELLED.into()
         }
         Some(End::Failed) => {
-            say(format_args!("job {} failed ({})", job.id, job.status));
+            let how = if job.status == "completed" { "in part" } else { &job.status };
+            say(format_args!("job {} failed ({how})", job.id));
             for line in job.failure() {
                 eprintln!("  {line}");
             }

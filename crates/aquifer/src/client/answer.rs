@@ -75,7 +75,10 @@ pub enum End {
 impl Job {
     /// None while it may still change. `failed` and one l are not in the protocol, but have been seen.
     pub fn end(&self) -> Option<End> {
+        let skipped = self.batches.iter().any(|batch| batch.status.eq_ignore_ascii_case("error"));
         match self.status.to_ascii_lowercase().as_str() {
+            // Queries that were skipped for want of permission have no files.
+            "completed" if skipped => Some(End::Failed),
             "completed" => Some(End::Completed),
             "aborted" | "error" | "failed" => Some(End::Failed),
             "cancelled" | "canceled" => Some(End::Cancelled),
@@ -254,6 +257,14 @@ mod tests {
         assert_eq!(job.failure(), ["Second: You must specify a select."]);
         assert_eq!(job.batches[0].files(), ["f1"]);
         assert!(job.batches[1].files().is_empty());
+    }
+
+    #[test]
+    fn a_completed_job_whose_queries_were_skipped_has_failed() {
+        let body = r#"{"id":"8ad0","status":"completed","errorCode":"90018","message":"no permission",
+            "batches":[{"status":"completed","fileId":"f1","message":""},{"status":"error","message":"no permission"}]}"#;
+        let job = job(200, body).unwrap();
+        assert_eq!((job.end(), job.failure()), (Some(End::Failed), vec!["query 2: no permission".to_owned()]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ type Table = Map<String, Value>;
 const SHARED: [&str; 3] = ["zoql", "limits", "files"];
 
 /// How the variables of lists end.
-const LISTS: [&str; 3] = ["__PARTNERS", "__ALLOW", "__CALLOUT_SECRETS"];
+const LISTS: [&str; 5] = ["__PARTNERS", "__ALLOW", "__CALLOUT_SECRETS", "__ORGS", "__SHARED_OBJECTS"];
 
 /// The defaults, changed by the file and then by variables as the environment has them.
 pub(super) fn read(file: Option<&Path>, vars: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {

@@ -7,6 +7,7 @@ mod args;
 mod callout;
 mod files;
 mod layers;
+mod owners;
 mod tenant;
 
 use std::{
@@ -25,6 +26,7 @@ use zoql::Catalog;
 pub use self::args::{DataArgs, TenantArgs};
 pub use self::callout::{Callout, Method, Receiver};
 pub use self::files::{CompressionLevel, Files, Segment};
+pub use self::owners::Owners;
 pub use self::tenant::{DEFAULT, MOST_OFFSET, Profile, SessionPolicy, Tenant, Zone};
 use crate::{clock::Clock, store};
 
@@ -169,6 +171,9 @@ pub struct Limits {
     pub concurrent_requests: u32,
     /// Requests of a client for a token in a minute; more are refused with 429.
     pub tokens_per_minute: u32,
+    /// Passwords of one user that are checked in a minute; more are refused with 429. One that was right is not checked again
+    /// for five minutes. It holds across tenants, as users' names do: the setting of the default one counts.
+    pub passwords_per_minute: u32,
     /// Bytes of a result file, as it is stored. 0: no limit. See `files.split` for what becomes of more.
     pub file_bytes: u64,
 }
@@ -186,6 +191,7 @@ impl Default for Limits {
             requests_per_minute: 60_000,
             concurrent_requests: 200,
             tokens_per_minute: 600,
+            passwords_per_minute: 30,
             file_bytes: 2047 << 20,
         }
     }

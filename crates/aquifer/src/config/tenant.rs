@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::{Files, Limits, Receiver, Zoql, callout};
+use super::{Files, Limits, Owners, Receiver, Zoql, callout};
 use crate::{callout::signature::Secret, conversion::Currency};
 
 /// The tenant that there is without being named.
@@ -34,6 +34,7 @@ pub struct Tenant {
     pub home_currency: Option<Currency>,
     /// Adds the amounts in the home currency to every query that selects some, without being asked.
     pub include_home_currency: bool,
+    pub owners: Owners,
     /// What callouts are signed with, as Standard Webhooks has it: `whsec_` and base64. Several, while one takes the place
     /// of another; none: they are not signed.
     pub callout_secrets: Vec<Secret>,

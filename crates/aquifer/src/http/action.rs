@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::Body,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
@@ -32,6 +32,7 @@ use crate::{
         action::{self, Page, Records},
     },
     secret,
+    store::Client,
     tenant::Tenant,
 };
 
@@ -53,6 +54,8 @@ pub struct Cursors {
 /// A result that is being read.
 struct Cursor {
     tenant: String,
+    /// Who may go on reading.
+    client: String,
     /// Records handed over so far.
     position: u64,
     /// Of the whole result, once it is known.
@@ -99,11 +102,11 @@ impl Cursors {
         locator
     }
 
-    fn take(&self, tenant: &str, locator: &str) -> Option<Cursor> {
+    fn take(&self, client: &str, locator: &str) -> Option<Cursor> {
         let (key, position) = locator.rsplit_once('-')?;
         let mut waiting = self.lock();
         let cursor = waiting.get(key)?;
-        let is_right = cursor.tenant == tenant && cursor.position.to_string() == position;
+        let is_right = cursor.client == client && cursor.position.to_string() == position;
         if is_right { waiting.remove(key) } else { None }
     }
 
@@ -114,6 +117,7 @@ impl Cursors {
 
 pub async fn query(
     State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
     headers: HeaderMap,
     body: Body,
@@ -124,18 +128,18 @@ pub async fn query(
     app.doors.cursors.expire(app.clock.now());
     let deadline = deadline(&app);
     let now = app.clock.now();
-    let cursor = tokio::task::spawn_blocking(move || open(&tenant, &query, version, now)).await;
+    let cursor = tokio::task::spawn_blocking(move || open(&client, &tenant, &query, version, now)).await;
     answer(&app, cursor.map_err(|error| Error::Internal(error.to_string()))??, deadline).await
 }
 
 pub async fn query_more(
     State(app): State<Arc<App>>,
-    Extension(tenant): Extension<Arc<Tenant>>,
+    Extension(client): Extension<Client>,
     body: Body,
 ) -> Result<Response, Error> {
     let locator = action::read_locator(&read(&app, body).await?)?;
     app.doors.cursors.expire(app.clock.now());
-    let cursor = app.doors.cursors.take(&tenant.name, &locator).ok_or_else(action::no_such_locator)?;
+    let cursor = app.doors.cursors.take(&client.id, &locator).ok_or_else(action::no_such_locator)?;
     answer(&app, cursor, deadline(&app)).await
 }
 
@@ -145,13 +149,25 @@ fn deadline(app: &App) -> Timestamp {
 }
 
 async fn read(app: &App, body: Body) -> Result<bytes::Bytes, Error> {
-    to_bytes(body, app.config.server.body_bytes).await.map_err(|error| Error::Malformed(error.to_string()))
+    super::body::read(app, body, app.config.server.body_bytes).await
 }
 
-fn open(tenant: &Tenant, query: &action::Query, version: zoql::ApiVersion, now: Timestamp) -> Result<Cursor, Error> {
+fn open(
+    client: &Client,
+    tenant: &Tenant,
+    query: &action::Query,
+    version: zoql::ApiVersion,
+    now: Timestamp,
+) -> Result<Cursor, Error> {
     let (zone, compat) = (tenant.settings.zone(), tenant.settings.zoql.compat.into());
     let snapshot = tenant.source.begin().map_err(failed)?;
-    let compiled = action::compile(&query.text, snapshot.catalog(), compat, version, &zone)?;
+    let mut compiled = action::compile(&query.text, snapshot.catalog(), compat, version, &zone)?;
+    let (rights, owners) = (&client.rights, &tenant.settings.owners);
+    let denied = rights.denied(&compiled.query, snapshot.catalog(), owners);
+    if !denied.is_empty() {
+        return Err(Error::Forbidden(denied.join(", ")));
+    }
+    rights.rows().restrict(&mut compiled.query, snapshot.catalog(), owners);
     let (send, pages) = mpsc::channel(1);
     let (reading, most) = (snapshot.clone(), query.batch_size);
     std::thread::Builder::new()
@@ -164,7 +180,8 @@ fn open(tenant: &Tenant, query: &action::Query, version: zoql::ApiVersion, now: 
         })
         .map_err(|error| Error::Internal(format!("no thread for a query: {error}")))?;
     let expires_at = now + PATIENCE;
-    Ok(Cursor { tenant: tenant.name.clone(), position: 0, size: 0, pages, snapshot, expires_at })
+    let (tenant, client) = (tenant.name.clone(), client.id.clone());
+    Ok(Cursor { tenant, client, position: 0, size: 0, pages, snapshot, expires_at })
 }
 
 /// Counts, then reads, a page ahead of the client at most.

@@ -9,14 +9,18 @@ use axum::{
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use uuid::Uuid;
 
+use super::owners;
 use crate::{app::App, aqua::Error, secret, store::Client};
 
-/// Lets a request pass that comes from a known client, and tells the handler which one, and whose data it may see.
+/// Lets a request pass that comes from a known client, and tells the handler which one, whose data it may see, and how much
+/// of it: the client's rights, as far as the request has not narrowed them.
 pub async fn authenticate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Result<Response, Error> {
-    let client = client_of(&app, request.headers()).await?;
+    let mut client = client_of(&app, request.headers()).await?;
     // The settings may have lost the tenant since the client was made.
     let tenant = app.tenants.get(&client.tenant).cloned().ok_or(Error::Unauthenticated)?;
+    client.rights = owners::narrowed(client.rights, &tenant.settings.owners, request.headers())?;
     tracing::debug!(client = client.name, tenant = tenant.name, "authenticated");
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(tenant);
@@ -30,7 +34,24 @@ async fn client_of(app: &App, headers: &HeaderMap) -> Result<Client, Error> {
     }
     let (id, password) = basic(headers).or_else(|| key_headers(headers)).ok_or(Error::Unauthenticated)?;
     let client = app.store.client(&id).await?.filter(|client| client.revoked_at.is_none());
-    client.filter(|client| secret::is_right(&password, &client.secret_hash)).ok_or(Error::Unauthenticated)
+    // Who it is not is told fast only of ids that nobody guesses.
+    if Uuid::try_parse(&id).is_ok() {
+        client.filter(|client| client.has_secret(&password, app.clock.now())).ok_or(Error::Unauthenticated)
+    } else {
+        let is_right = is_right_password(app, &id, client.as_ref(), &password).await?;
+        client.filter(|_| is_right).ok_or(Error::Unauthenticated)
+    }
+}
+
+async fn is_right_password(app: &App, name: &str, user: Option<&Client>, password: &str) -> Result<bool, Error> {
+    let (now, passwords) = (app.clock.now(), &app.doors.passwords);
+    let hash = user.map(|user| &*user.secret_hash);
+    if hash.is_some_and(|hash| passwords.remember(password, hash, now)) {
+        return Ok(true);
+    }
+    // The same limit for all: it must not tell names that there are from others.
+    app.doors.throttle.password(name, app.config.tenant.limits.passwords_per_minute, now)?;
+    passwords.check(password, hash, now).await
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -9,30 +9,43 @@ use axum::{
     response::Response,
 };
 
-use super::respond;
+use super::{jobs, respond};
 use crate::{
     app::App,
     aqua::{Error, callout},
+    job::JobId,
+    store::Client,
     tenant::Tenant,
 };
 
 pub async fn status(
     State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let id = id.parse().map_err(|_| Error::NoCallout)?;
+    let id = find(&app, &client, &tenant, &id).await?;
     let found = app.store.callout(&tenant.name, id).await?.ok_or(Error::NoCallout)?;
     Ok(respond::json(StatusCode::OK, &callout::answer(&found, &tenant.settings.zone())))
 }
 
 pub async fn redeliver(
     State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let id = id.parse().map_err(|_| Error::NoCallout)?;
+    let id = find(&app, &client, &tenant, &id).await?;
     let found = app.store.redeliver(&tenant.name, id, app.clock.now()).await?.ok_or(Error::NoCallout)?;
     app.callouts.wake();
     Ok(respond::json(StatusCode::OK, &callout::answer(&found, &tenant.settings.zone())))
+}
+
+/// The job, if the client may see it.
+async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<JobId, Error> {
+    match jobs::find(app, client, tenant, id).await {
+        Ok(job) => Ok(job.id),
+        Err(Error::NoSuchJob) => Err(Error::NoCallout),
+        Err(error) => Err(error),
+    }
 }

@@ -13,17 +13,24 @@ use zoql::{ApiVersion, Catalog};
 use super::respond;
 use crate::{
     aqua::{Error, describe::View},
+    store::Client,
     tenant::Tenant,
 };
 
-pub async fn list(Extension(tenant): Extension<Arc<Tenant>>, headers: HeaderMap) -> Result<Response, Error> {
+pub async fn list(
+    Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     let (catalog, base_url) = (&*catalog(&tenant).await?, &base_url(&headers));
-    let view = View { catalog, wsdl: ApiVersion::LATEST, base_url, relationships: false };
+    let (rights, owners) = (&client.rights, &tenant.settings.owners);
+    let view = View { catalog, rights, owners, wsdl: ApiVersion::LATEST, base_url, relationships: false };
     Ok(respond::xml(view.list()))
 }
 
 /// `{object}`, and maybe the `{wsdl}` version in which it is to be shown.
 pub async fn object(
+    Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(names): Path<HashMap<String, String>>,
     RawQuery(asked): RawQuery,
@@ -37,9 +44,9 @@ pub async fn object(
     let relationships = form_urlencoded::parse(asked.unwrap_or_default().as_bytes())
         .any(|(key, value)| key == "showRelationships" && value.eq_ignore_ascii_case("true"));
     let (catalog, base_url) = (&*catalog(&tenant).await?, &base_url(&headers));
-    let view = View { catalog, wsdl, base_url, relationships };
-    let object = view.object(name).ok_or_else(|| Error::NoSuchObject(name.to_owned()))?;
-    Ok(respond::xml(object))
+    let (rights, owners) = (&client.rights, &tenant.settings.owners);
+    let view = View { catalog, rights, owners, wsdl, base_url, relationships };
+    Ok(respond::xml(view.object(name)?))
 }
 
 /// The object model of a tenant's data, with its custom fields.

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     conditions::{self, Asked},
-    respond, sent,
+    jobs, respond, sent,
 };
 use crate::{
     app::App,
@@ -33,7 +33,7 @@ pub async fn file(
     method: Method,
     request: HeaderMap,
 ) -> Result<Response, Error> {
-    let file = find(&app, &client, &id).await?;
+    let file = find(&app, &client, &tenant, &id).await?;
     let limit = tenant.settings.limits.file_bytes;
     if limit > 0 && file.bytes > limit && !tenant.settings.files.split {
         return Ok(too_large(limit));
@@ -61,15 +61,19 @@ pub async fn file(
 pub async fn status(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    find(&app, &client, &id).await?;
+    find(&app, &client, &tenant, &id).await?;
     Ok(respond::json(StatusCode::OK, &json!({ "success": true, "accessible": true, "status": "RESTORED" })))
 }
 
-async fn find(app: &App, client: &Client, id: &str) -> Result<PublishedFile, Error> {
+async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<PublishedFile, Error> {
     let id = id.parse().map_err(|_| Error::NoSuchFile)?;
     let file = app.store.file(&client.tenant, id).await?.ok_or(Error::NoSuchFile)?;
+    let forbidden =
+        |error| if matches!(error, Error::NotAuthorized) { Error::Forbidden("this file".into()) } else { error };
+    jobs::may_see(client, tenant, &file.reads).await.map_err(forbidden)?;
     // It is over when it is over, whether or not the purge has come by since.
     let is_over = file.published_at + app.config.retention.files() <= app.clock.now();
     if file.purged_at.is_some() || is_over { Err(Error::FilePurged) } else { Ok(file) }

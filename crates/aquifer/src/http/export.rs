@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::Response,
@@ -30,8 +30,7 @@ pub async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
-    let limit = app.config.server.body_bytes;
-    let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
+    let body = super::body::read(&app, body, app.config.server.body_bytes).await?;
     let utc = headers.get("datetimeutc").is_some_and(|utc| utc.as_bytes().eq_ignore_ascii_case(b"true"));
     let request = export::read(&body, utc)?;
     let Accepted { job, .. } = jobs::accept(&app, &client, &tenant, request).await.map_err(export::refused)?;
@@ -46,7 +45,7 @@ pub async fn status(
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let job = find(&app, &client, &id).await?;
+    let job = find(&app, &client, &tenant, &id).await?;
     Ok(respond::json(StatusCode::OK, &export::status(&job, &tenant.settings.zone())))
 }
 
@@ -55,9 +54,10 @@ pub async fn status(
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let job = find(&app, &client, &id).await?;
+    let job = find(&app, &client, &tenant, &id).await?;
     match app.store.apply(job.id, None, Event::Cancelled { at: app.clock.now() }).await {
         Ok(_) => app.runner.cancel(job.id),
         Err(store::Error::Illegal(_)) => {}
@@ -66,7 +66,7 @@ pub async fn delete(
     Ok(respond::json(StatusCode::OK, &export::deleted(&job)))
 }
 
-async fn find(app: &App, client: &Client, id: &str) -> Result<Job, Error> {
-    let id = id.parse().map_err(|_| Error::NoSuchExport)?;
-    app.store.job(&client.tenant, id).await?.filter(export::is_export).ok_or(Error::NoSuchExport)
+async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<Job, Error> {
+    let job = jobs::find(app, client, tenant, id).await.map_err(export::refused)?;
+    Some(job).filter(export::is_export).ok_or(Error::NoSuchExport)
 }

@@ -35,7 +35,12 @@ pub async fn idempotent(
     if key.is_empty() || key.len() > MOST_CHARACTERS {
         return Err(Error::Malformed(format!("Idempotency-Key must have 1 to {MOST_CHARACTERS} characters")));
     }
-    let keyed = KeyedRequest { tenant: client.tenant, key, target: format!("POST {}", request.uri()) };
+    let mut target = format!("POST {}", request.uri());
+    if client.rights.are_limited() {
+        // What another client was answered may be more than this one may see.
+        target += &format!(" {} {}", client.id, client.rights);
+    }
+    let keyed = KeyedRequest { tenant: client.tenant, key, target };
     match app.store.claim_key(&keyed, app.clock.now()).await? {
         Claim::New => {
             let work = tokio::spawn(async move { keep(&app, &keyed, next.run(request).await).await });

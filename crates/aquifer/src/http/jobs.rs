@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
@@ -20,7 +20,7 @@ use crate::{
     },
     config::SessionPolicy,
     job::{
-        Encryption, Event, Identity, Increment, Job, JobId, Query, Session, SessionKey, Spec,
+        Encryption, Event, Identity, Increment, Job, JobId, Query, Reads, Session, SessionKey, Spec,
         session::{self, Start},
     },
     recipient,
@@ -35,9 +35,7 @@ pub async fn submit(
     Extension(tenant): Extension<Arc<Tenant>>,
     body: Body,
 ) -> Result<Response, Error> {
-    // Unpacked by now, so this bounds what a small body may unpack to.
-    let limit = app.config.server.body_bytes;
-    let body = to_bytes(body, limit).await.map_err(|error| Error::Malformed(error.to_string()))?;
+    let body = super::body::read(&app, body, app.config.server.body_bytes).await?;
     let mut request = submit::read(&body)?;
     request.spec.callout = callout::is_wanted(&request.spec, &tenant.settings);
     match accept(&app, &client, &tenant, request.clone()).await {
@@ -64,7 +62,8 @@ pub(super) async fn accept(
     tenant: &Tenant,
     mut request: submit::Request,
 ) -> Result<Accepted, Error> {
-    let rules = submit::Rules { tenant: &tenant.settings, catalog: &describe::catalog(tenant).await? };
+    let rules =
+        submit::Rules { rights: &client.rights, tenant: &tenant.settings, catalog: &describe::catalog(tenant).await? };
     let wanted = match tenant.settings.session_policy {
         SessionPolicy::Advance => 0,
         SessionPolicy::Warn => 1,
@@ -78,7 +77,8 @@ pub(super) async fn accept(
         submit::settle(&mut request, rules.tenant, last.unwrap_or_default())?;
     }
     request.spec.reads_masked = client.reads_masked;
-    let mut warnings = submit::check(&request, &rules)?;
+    let submit::Checked { mut warnings, reads, skipped } = submit::check(&request, &rules)?;
+    request.spec.reads = reads;
     warnings.extend(callout::warning(&request.spec, rules.tenant, &app.config.callout.allow));
     warnings.extend(undelivered(tenant, &increments));
     let now = app.clock.now();
@@ -87,7 +87,10 @@ pub(super) async fn accept(
     if request.spec.encryption == Encryption::Pgp {
         recipient::of_tenant(&*app.store, &tenant.name, now).await?;
     }
-    let job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
+    let mut job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
+    for skipped in skipped {
+        job.skip(skipped.query, &error::no_permission(&skipped.objects));
+    }
     app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
     Ok(Accepted { job, full })
 }
@@ -107,7 +110,7 @@ fn will_be_full(
     let Ok(compiled) = submit::compile(query, rules.catalog, compat, &rules.tenant.zone()) else { return true };
     let plan = currencies::plan(query, &compiled.query, rules.catalog, rules.tenant);
     let currencies = plan.ok().flatten().map(|plan| plan.currencies());
-    let identity = Identity::new(query, &compiled.canonical, currencies);
+    let identity = Identity::new(query, &compiled.canonical, &spec.reads, currencies);
     let start = session.start(&identity, query.name.as_deref(), app.clock.now(), app.config.retention.sessions());
     let start = match rules.tenant.session_policy {
         SessionPolicy::Hold => session::hold(start, increments, &identity),
@@ -150,8 +153,7 @@ pub async fn status(
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let id = id.parse().map_err(|_| Error::NoSuchJob)?;
-    let job = app.store.job(&client.tenant, id).await?.ok_or(Error::NoSuchJob)?;
+    let job = find(&app, &client, &tenant, &id).await?;
     Ok(job_response(&app, &tenant, &job))
 }
 
@@ -162,8 +164,7 @@ pub async fn cancel(
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let id: JobId = id.parse().map_err(|_| Error::NoSuchJob)?;
-    app.store.job(&client.tenant, id).await?.ok_or(Error::NoSuchJob)?;
+    let id = find(&app, &client, &tenant, &id).await?.id;
     let job = app.store.apply(id, None, Event::Cancelled { at: app.clock.now() }).await?;
     app.runner.cancel(id);
     // Its session's next one may go now.
@@ -181,7 +182,24 @@ pub async fn last_completed(
 ) -> Result<Response, Error> {
     let session = SessionKey { partner, project };
     let job = app.store.last_completed(&client.tenant, &session).await?.ok_or(Error::NoLastJob)?;
+    may_see(&client, &tenant, &job.spec.reads).await?;
     Ok(job_response(&app, &tenant, &job))
+}
+
+/// The tenant's job of that id, if the client may see it.
+pub(super) async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<Job, Error> {
+    let id = id.parse().map_err(|_| Error::NoSuchJob)?;
+    let job = app.store.job(&tenant.name, id).await?.ok_or(Error::NoSuchJob)?;
+    may_see(client, tenant, &job.spec.reads).await?;
+    Ok(job)
+}
+
+/// Whoever may not read all that a job reads must not see it, nor its files.
+pub(super) async fn may_see(client: &Client, tenant: &Tenant, reads: &Reads) -> Result<(), Error> {
+    // Most clients may read everything, and need not wait for the object model.
+    let may = !client.rights.are_limited()
+        || client.rights.cover(reads, &*describe::catalog(tenant).await?, &tenant.settings.owners);
+    if may { Ok(()) } else { Err(Error::NotAuthorized) }
 }
 
 fn job_response(app: &App, tenant: &Tenant, job: &Job) -> Response {

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use super::respond;
+use super::{jobs, respond};
 use crate::{
     app::App,
     aqua::{Error, manifest},
@@ -23,8 +23,7 @@ pub async fn of_job(
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let id = id.parse().map_err(|_| Error::NoSuchJob)?;
-    let job = app.store.job(&client.tenant, id).await?.ok_or(Error::NoSuchJob)?;
+    let job = jobs::find(&app, &client, &tenant, &id).await?;
     let expires_at = job.ended_at.map(|ended_at| ended_at + app.config.retention.files());
     let manifest = manifest::manifest(&job, &tenant.settings.zone(), expires_at);
     Ok(respond::json(StatusCode::OK, &manifest))

@@ -4,6 +4,7 @@
 
 mod action;
 mod auth;
+mod body;
 mod callout;
 mod conditions;
 mod describe;
@@ -12,8 +13,11 @@ mod export;
 mod idempotency;
 mod jobs;
 mod manifest;
+mod owners;
+mod passwords;
 mod respond;
 mod sent;
+mod serve;
 mod sessions;
 mod throttle;
 mod token;
@@ -26,10 +30,11 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, Uri, header},
-    middleware,
+    middleware::{self, Next},
     response::Response,
     routing::{delete, get, post},
 };
+use percent_encoding::percent_decode_str;
 use tower::{Layer as _, ServiceBuilder, util::MapRequestLayer};
 use tower_http::{
     CompressionLevel,
@@ -39,6 +44,8 @@ use tower_http::{
     trace::TraceLayer,
 };
 
+pub use serve::serve;
+
 use crate::{app::App, aqua, web::layout};
 
 /// What the doors remember from one request to the next, until a restart.
@@ -46,6 +53,7 @@ use crate::{app::App, aqua, web::layout};
 pub struct Doors {
     pub(crate) cursors: action::Cursors,
     pub(crate) throttle: throttle::Throttle,
+    pub(crate) passwords: passwords::Passwords,
 }
 
 /// The whole service.
@@ -92,6 +100,7 @@ pub fn service(app: Arc<App>) -> Service {
                 .compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)),
         )
         .layer(middleware::map_response(after_compression))
+        .layer(middleware::from_fn(only_text))
         .layer(middleware::from_fn(track::track))
         .layer(TraceLayer::new_for_http().make_span_with(track::span));
     // Around the router, not inside it: routes are chosen by the plain path.
@@ -126,6 +135,14 @@ fn describe_under(prefix: &str) -> Router<Arc<App>> {
 async fn health(State(app): State<Arc<App>>) -> Result<&'static str, aqua::Error> {
     app.store.clients().await?;
     Ok("ok\n")
+}
+
+/// Lets a request pass whose path is text once it is decoded: no name here is anything else.
+async fn only_text(request: Request, next: Next) -> Result<Response, aqua::Error> {
+    match percent_decode_str(request.uri().path()).decode_utf8() {
+        Ok(_) => Ok(next.run(request).await),
+        Err(_) => Err(aqua::Error::NoSuchRoute),
+    }
 }
 
 /// Takes repeated and trailing slashes out of the path. zacc polls `/v1/batch-query//jobs/{id}`, and a redirect would

@@ -10,11 +10,11 @@ use axum::{
 };
 use serde_json::json;
 
-use super::respond;
+use super::{jobs, respond};
 use crate::{
     app::App,
     aqua::{Error, answer, increments},
-    job::{Increment, Job, JobId, SessionKey, Spec},
+    job::{BatchState, Increment, Job, JobId, SessionKey, Spec},
     store::Client,
     tenant::Tenant,
 };
@@ -29,7 +29,7 @@ pub async fn list(
     if app.store.session(&client.tenant, &key).await?.last.is_none() {
         return Err(Error::NoSuchSession);
     }
-    let increments = app.store.increments(&client.tenant, &key, u32::MAX).await?;
+    let increments = increments_of(&app, &client, &tenant, &key).await?;
     Ok(respond::json(StatusCode::OK, &increments::list(&key, &increments, &tenant.settings.zone())))
 }
 
@@ -37,10 +37,11 @@ pub async fn list(
 pub async fn acknowledge(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
     Path((partner, project, number)): Path<(String, String, String)>,
 ) -> Result<Response, Error> {
     let key = SessionKey { partner, project };
-    let number = number.parse().map_err(|_| Error::NoSuchIncrement)?;
+    let number = find(&app, &client, &tenant, &key, &number).await?.number;
     if !app.store.acknowledge(&client.tenant, &key, number, app.clock.now()).await? {
         return Err(Error::NoSuchIncrement);
     }
@@ -55,18 +56,48 @@ pub async fn replay(
     Path((partner, project, number)): Path<(String, String, String)>,
 ) -> Result<Response, Error> {
     let key = SessionKey { partner, project };
-    let number = number.parse().map_err(|_| Error::NoSuchIncrement)?;
-    let increments = app.store.increments(&client.tenant, &key, u32::MAX).await?;
-    let wanted = increments.into_iter().find(|increment| increment.number == number);
-    let Increment { job: original, .. } = wanted.ok_or(Error::NoSuchIncrement)?;
+    let Increment { job: original, number, .. } = find(&app, &client, &tenant, &key, &number).await?;
     // It ends at the snapshot: a row of the window may have changed since, and is then found only behind its end.
     let spec = Spec { replay: Some(number), offset: None, reads_masked: client.reads_masked, ..original.spec };
     let full = original.batches.iter().map(|batch| batch.scope.as_ref().is_none_or(|scope| scope.full.is_some()));
     let full: Vec<bool> = full.collect();
     let now = app.clock.now();
-    let job = Job::new(JobId::new(now), client.tenant.clone(), spec, Vec::new(), now);
+    let mut job = Job::new(JobId::new(now), client.tenant.clone(), spec, Vec::new(), now);
+    for (at, batch) in original.batches.iter().enumerate().filter(|(_, batch)| batch.state == BatchState::Skipped) {
+        job.skip(at, &batch.message);
+    }
     app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
     tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
     app.runner.wake();
     Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full)))
+}
+
+async fn find(
+    app: &App,
+    client: &Client,
+    tenant: &Tenant,
+    session: &SessionKey,
+    number: &str,
+) -> Result<Increment, Error> {
+    let number: u32 = number.parse().map_err(|_| Error::NoSuchIncrement)?;
+    let increments = increments_of(app, client, tenant, session).await?;
+    increments.into_iter().find(|increment| increment.number == number).ok_or(Error::NoSuchIncrement)
+}
+
+/// Those of a session that the client may see.
+async fn increments_of(
+    app: &App,
+    client: &Client,
+    tenant: &Tenant,
+    session: &SessionKey,
+) -> Result<Vec<Increment>, Error> {
+    let mut seen = Vec::new();
+    for increment in app.store.increments(&tenant.name, session, u32::MAX).await? {
+        match jobs::may_see(client, tenant, &increment.job.spec.reads).await {
+            Ok(()) => seen.push(increment),
+            Err(Error::NotAuthorized) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(seen)
 }

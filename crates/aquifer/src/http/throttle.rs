@@ -1,4 +1,5 @@
-//! How many requests a tenant may make in a minute and at one time, and how often a client may ask for a token.
+//! How many requests a tenant may make in a minute and at one time, how often a client may ask for a token, and how often
+//! the password of a user may be tried.
 //!
 //! Windows are fixed minutes by the clock. They are in memory: a restart forgives.
 
@@ -18,6 +19,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use crate::{app::App, aqua::Error, tenant::Tenant};
 
@@ -28,7 +30,7 @@ const RETRY_AFTER: u64 = 1;
 
 #[derive(Default)]
 pub struct Throttle {
-    /// By what is counted: a tenant's requests, a client's tokens.
+    /// By what is counted: a tenant's requests, a client's tokens, a user's passwords.
     windows: Mutex<HashMap<Counted, Window>>,
     at_work: Mutex<HashMap<String, Arc<AtomicU32>>>,
 }
@@ -41,6 +43,10 @@ enum Counted {
     /// Of all ids that are no client's together: whoever makes them up must not fill the memory.
     Tokens {
         client: Option<String>,
+    },
+    /// Of all users whose names have this digest: names are made up too.
+    Passwords {
+        names: u16,
     },
 }
 
@@ -64,6 +70,13 @@ impl Throttle {
     /// Counts a request for a token.
     pub fn token(&self, client: Option<&str>, limit: u32, now: Timestamp) -> Result<(), Error> {
         let rate = self.count(Counted::Tokens { client: client.map(str::to_owned) }, limit, now);
+        if rate.is_over { Err(Error::TooManyRequests { retry_after: rate.reset }) } else { Ok(()) }
+    }
+
+    /// Counts a password that is about to be checked.
+    pub fn password(&self, name: &str, limit: u32, now: Timestamp) -> Result<(), Error> {
+        let [first, second, ..] = Sha256::digest(name)[..] else { unreachable!("a digest has 32 bytes") };
+        let rate = self.count(Counted::Passwords { names: u16::from_be_bytes([first, second]) }, limit, now);
         if rate.is_over { Err(Error::TooManyRequests { retry_after: rate.reset }) } else { Ok(()) }
     }
 

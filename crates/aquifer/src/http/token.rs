@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
@@ -15,14 +15,14 @@ use crate::{
     app::App,
     aqua::{Error, error::TokenError},
     secret,
-    store::Token,
+    store::{Client, Token},
 };
 
 /// Far more than two names and a secret need.
 const BODY_BYTES: usize = 16 << 10;
 
 pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Error> {
-    let body = to_bytes(body, BODY_BYTES).await.map_err(|error| Error::Malformed(error.to_string()))?;
+    let body = super::body::read(&app, body, BODY_BYTES).await?;
     let granted = grant(&app, &headers, &body).await?;
     let mut response = respond::json(StatusCode::OK, &granted);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -41,13 +41,14 @@ async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Err
     }
     let credentials = field("client_id").zip(field("client_secret")).or_else(|| auth::basic(headers));
     let (id, password) = credentials.ok_or(refused(TokenError::UnknownClient))?;
-    let client = app.store.client(&id).await?;
+    // Users log in with Basic or key headers only, as in the original.
+    let client = app.store.client(&id).await?.filter(|client| !client.is_user());
     // Ids that are no client's have the limit of the tenant that there always is.
     let tenant = client.as_ref().and_then(|client| app.tenants.get(&client.tenant));
     let limit = tenant.map_or(&app.config.tenant, |tenant| &tenant.settings).limits.tokens_per_minute;
     app.doors.throttle.token(client.as_ref().map(|client| client.id.as_str()), limit, now)?;
     let client = client.ok_or(refused(TokenError::UnknownClient))?;
-    if !secret::is_right(&password, &client.secret_hash) {
+    if !client.has_secret(&password, now) {
         return Err(refused(TokenError::WrongSecret));
     }
     if client.revoked_at.is_some() {
@@ -62,7 +63,17 @@ async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Err
         "token_type": "bearer",
         // A little has passed already when the client reads this.
         "expires_in": lifetime.as_secs() - 1,
-        "scope": format!("user.{} tenant.{}", client.id.replace('-', ""), client.tenant),
+        "scope": scope(&client),
         "jti": secret::hex(&secret::random::<16>()),
     }))
+}
+
+/// The client, what it is limited to, and its tenant: `user.0123… entity.2c92… tenant.default`.
+fn scope(client: &Client) -> String {
+    let user = format!("user.{}", client.id.replace('-', ""));
+    [user, client.rights.to_string(), format!("tenant.{}", client.tenant)]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -17,7 +17,7 @@ pub use callout::{Callout, CalloutState, Outcome, Schedule, Try};
 pub use id::{BatchId, FileId, JobId};
 pub use session::{FullReason, Identity, Increment, Scope, Session};
 pub use spans::Spans;
-pub use spec::{Deleted, Encryption, Flag, Format, Language, Query, SessionKey, Spec};
+pub use spec::{Deleted, Encryption, Flag, Format, Language, Query, Reads, SessionKey, Spec};
 
 use std::collections::HashMap;
 
@@ -148,16 +148,19 @@ pub enum BatchState {
     Cancelled,
     /// It asks for deleted rows of an object that does not keep them.
     DeletedNotAllowed,
+    /// It was never to be run: who submitted it may not read what it asks for.
+    Skipped,
 }
 
 impl BatchState {
-    pub const ALL: [BatchState; 6] = [
+    pub const ALL: [BatchState; 7] = [
         BatchState::Pending,
         BatchState::Executing,
         BatchState::Completed,
         BatchState::Aborted,
         BatchState::Cancelled,
         BatchState::DeletedNotAllowed,
+        BatchState::Skipped,
     ];
 
     /// How stores spell it.
@@ -169,6 +172,7 @@ impl BatchState {
             BatchState::Aborted => "aborted",
             BatchState::Cancelled => "cancelled",
             BatchState::DeletedNotAllowed => "deleted_notallowed",
+            BatchState::Skipped => "skipped",
         }
     }
 }
@@ -263,6 +267,12 @@ impl Job {
         }
     }
 
+    /// Takes a batch of a new job out of it, and says why.
+    pub fn skip(&mut self, batch: usize, why: &str) {
+        self.batches[batch].state = BatchState::Skipped;
+        self.batches[batch].message = why.chars().take(MESSAGE_CHARACTERS).collect();
+    }
+
     /// Changes the job as the event says, or says that it may not and leaves it as it is.
     pub fn apply(&mut self, event: Event) -> Result<(), Illegal> {
         let executing = self.state == State::Executing;
@@ -289,7 +299,7 @@ impl Job {
                 self.batches[batch].output = Some(output);
                 self.batches[batch].ended_at = Some(at);
             }
-            Event::Completed { at } if executing && self.batches.iter().all(|batch| batch.output.is_some()) => {
+            Event::Completed { at } if executing && self.batches.iter().all(Batch::is_done) => {
                 self.end(State::Completed, BatchState::Completed, at);
             }
             Event::Failed { at, batch, fault } if executing => self.fail(at, batch, fault),
@@ -327,7 +337,7 @@ impl Job {
         self.state = state;
         self.postponed_until = None;
         self.snapshot = None;
-        for batch in &mut self.batches {
+        for batch in self.batches.iter_mut().filter(|batch| batch.state != BatchState::Skipped) {
             *batch = Batch::pending(batch.id);
         }
     }
@@ -338,7 +348,7 @@ impl Job {
             FaultKind::DeletedNotAllowed => (State::Aborted, BatchState::DeletedNotAllowed),
             FaultKind::JobTimeLimit => (State::Error, BatchState::Aborted),
         };
-        let blamed = batch.or_else(|| self.batches.iter().position(|batch| batch.output.is_none()));
+        let blamed = batch.or_else(|| self.batches.iter().position(|batch| !batch.is_done()));
         self.end(state, BatchState::Aborted, at);
         if let Some(blamed) = blamed.and_then(|blamed| self.batches.get_mut(blamed)) {
             blamed.state = blamed_state;
@@ -351,13 +361,18 @@ impl Job {
     fn end(&mut self, state: State, unfinished: BatchState, at: Timestamp) {
         self.state = state;
         self.ended_at = Some(at);
-        for batch in &mut self.batches {
+        for batch in self.batches.iter_mut().filter(|batch| batch.state != BatchState::Skipped) {
             batch.state = if batch.output.is_some() { BatchState::Completed } else { unfinished };
         }
     }
 }
 
 impl Batch {
+    /// Whether nothing is left to be done for it.
+    fn is_done(&self) -> bool {
+        self.output.is_some() || self.state == BatchState::Skipped
+    }
+
     fn pending(id: BatchId) -> Batch {
         Batch {
             id,

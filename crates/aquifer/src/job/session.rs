@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{FileId, Flag, Job, Language, Query, SnapshotMark, State};
+use super::{FileId, Flag, Job, Language, Query, Reads, SnapshotMark, State};
 use crate::secret;
 
 /// What the jobs of a session have come to.
@@ -42,7 +42,7 @@ pub struct Last {
 /// What makes a query the same as an earlier one of its session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// A digest of the canonical text and the language, 64 hex digits.
+    /// A digest of the canonical text, the language and the restrictions of what the job reads, 64 hex digits.
     pub query: String,
     /// The deleted column's name and spelling.
     pub deleted: Option<(String, Flag)>,
@@ -54,12 +54,13 @@ pub struct Identity {
 
 impl Identity {
     /// `currencies`, if any amount is converted: into which.
-    pub fn new(query: &Query, canonical: &str, currencies: Option<String>) -> Identity {
+    pub fn new(query: &Query, canonical: &str, reads: &Reads, currencies: Option<String>) -> Identity {
         let language = match query.language {
             Language::Export => "zoqlexport",
             Language::Zoql => "zoql",
         };
-        let digest = Sha256::new().chain_update(language).chain_update("\n").chain_update(canonical).finalize();
+        let digest = Sha256::new().chain_update(language).chain_update("\n").chain_update(canonical);
+        let digest = digest.chain_update(reads.restrictions()).finalize();
         let deleted = query.deleted.as_ref().map(|deleted| (deleted.column.clone(), deleted.flag));
         Identity { query: secret::hex(&digest), deleted, currencies }
     }

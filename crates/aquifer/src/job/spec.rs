@@ -37,6 +37,19 @@ pub struct Spec {
     /// The increment of the session whose windows are returned once more.
     pub replay: Option<u32>,
     pub queries: Vec<Query>,
+    #[serde(default)]
+    pub reads: Reads,
+}
+
+/// What a job reads: only who may read all of it may see the job and its files.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reads {
+    /// Names of objects, sorted. `None`: any, in jobs from before this was noted.
+    pub objects: Option<Vec<String>>,
+    /// Only rows of these entities; `None`: of all.
+    pub entities: Option<Vec<String>>,
+    /// The same for organisations.
+    pub orgs: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

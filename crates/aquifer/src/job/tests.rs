@@ -32,6 +32,7 @@ fn job(queries: usize) -> Job {
         incremental_time: None,
         replay: None,
         queries: vec![query; queries],
+        reads: Reads::default(),
     };
     Job::new(JobId::new(at(0)), "default".into(), spec, Vec::new(), at(0))
 }

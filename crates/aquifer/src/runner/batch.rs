@@ -68,9 +68,12 @@ impl Runner {
 
         let mut places = Places::new(job, query, self.results.clone(), self.clock.clone());
         let (watched, snapshot) = (progress.clone(), snapshot.clone());
+        let (reads, owners) = (job.spec.reads.clone(), settings.owners.clone());
         let writing = tokio::task::spawn_blocking(move || -> Result<(Vec<FinishedFile>, Places, String), Failure> {
-            let read = conversion.as_ref().map_or(&compiled.query, |conversion| conversion.plan.query());
-            let parts = snapshot.parts(read, &rows).map_err(Failure::Source)?;
+            let mut read = conversion.as_ref().map_or(&compiled.query, |conversion| conversion.plan.query()).clone();
+            // What the submitter may not see, the query does not; last, for all that is joined by now.
+            reads.restrict(&mut read, snapshot.catalog(), &owners);
+            let parts = snapshot.parts(&read, &rows).map_err(Failure::Source)?;
             let parts = parts.into_iter().map(|part| {
                 let conversion = conversion.as_ref();
                 move |sink: &mut dyn CellSink| conversion::read(part, conversion, sink)

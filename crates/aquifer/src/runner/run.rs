@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::{AtWork, Runner};
 use crate::{
     conversion::Rates,
-    job::{Event, Fault, FaultKind, Job, SnapshotMark, State},
+    job::{BatchState, Event, Fault, FaultKind, Job, SnapshotMark, State},
     store::{self, Lease, LeaseToken},
     tenant::Tenant,
 };
@@ -101,7 +101,9 @@ impl Runner {
         let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
         let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;
         let attempt = &Attempt { job, tenant, lease, snapshot: snapshot.clone(), rates: OnceCell::new() };
-        stream::iter(0..job.batches.len())
+        let is_wanted = |batch: &usize| job.batches[*batch].state != BatchState::Skipped;
+        let wanted: Vec<usize> = (0..job.batches.len()).filter(is_wanted).collect();
+        stream::iter(wanted)
             .map(|batch| self.batch(attempt, batch, &at_work.progress[batch]))
             .buffer_unordered(self.config.runner.batch_parallelism)
             .try_collect::<()>()

@@ -27,7 +27,7 @@ impl Runner {
         let job = attempt.job;
         let Some(session) = job.spec.session() else { return Ok(None) };
         let query = &job.spec.queries[batch];
-        let identity = Identity::new(query, canonical, currencies);
+        let identity = Identity::new(query, canonical, &job.spec.reads, currencies);
         let start = self.start(attempt, batch, &session, &identity).await?;
         let (snapshot, tells_deletions, offset) =
             (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));

@@ -13,11 +13,15 @@ use callouts::{
 };
 
 use super::{
-    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, Refusal, Retention, Store, Terms, Token,
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, OldSecret, Refusal, Retention, Store,
+    Terms, Token,
 };
-use crate::job::{
-    BatchState, Encryption, Event, Fault, FaultKind, FileId, Flag, Format, FullReason, Identity, Increment, Job, JobId,
-    Language, Output, Query, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
+use crate::{
+    access::Rights,
+    job::{
+        BatchState, Encryption, Event, Fault, FaultKind, FileId, Flag, Format, FullReason, Identity, Increment, Job,
+        JobId, Language, Output, Query, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
+    },
 };
 
 /// Runs every behaviour on a store of its own. `open` makes an empty one, and what must outlive it.
@@ -58,6 +62,9 @@ where
         what_is_over_is_purged
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
+        a_secret_is_changed_with_and_without_an_overlap
+        rights_are_kept_and_changed
+        an_id_can_be_had_again_once_it_is_revoked
         a_tenant_has_one_recipient
         a_key_gives_the_first_answer_for_a_day
         a_callout_waits_from_the_end_of_its_job_on
@@ -118,6 +125,7 @@ fn job_of(tenant: &str, session: Option<(&str, &str)>) -> Job {
         incremental_time: None,
         replay: None,
         queries: vec![query("select Id from Account"), query("select Id from Invoice")],
+        reads: Reads::default(),
     };
     Job::new(JobId::new(at(0)), tenant.into(), spec, vec!["careful".into()], at(0))
 }
@@ -563,6 +571,8 @@ fn client(id: &str) -> Client {
         tenant: "default".into(),
         name: "test".into(),
         secret_hash: "salt$digest".into(),
+        old_secret: None,
+        rights: Rights::default(),
         reads_masked: id == "a",
         created_at: at(0),
         revoked_at: None,
@@ -589,6 +599,40 @@ async fn a_client_and_its_tokens_end_together(store: &dyn Store) {
     // Whoever was about to be given a token when the client was revoked has no use of it.
     store.add_token(&token("a")).await.unwrap();
     assert_eq!(store.client_of_token("key of a", at(7)).await.unwrap(), None);
+}
+
+async fn a_secret_is_changed_with_and_without_an_overlap(store: &dyn Store) {
+    store.add_client(&client("a")).await.unwrap();
+    store.add_token(&token("a")).await.unwrap();
+    assert!(store.set_secret("a", "new", Some(at(9))).await.unwrap());
+    let old_secret = Some(OldSecret { hash: "salt$digest".into(), until: at(9) });
+    let rotated = Client { secret_hash: "new".into(), old_secret, ..client("a") };
+    assert_eq!(store.client_of_token("key of a", at(1)).await.unwrap(), Some(rotated));
+
+    assert!(store.set_secret("a", "newer", None).await.unwrap());
+    assert_eq!(store.client("a").await.unwrap(), Some(Client { secret_hash: "newer".into(), ..client("a") }));
+    assert_eq!(store.client_of_token("key of a", at(1)).await.unwrap(), None, "its tokens end with the old secret");
+    store.revoke_client("a", at(2)).await.unwrap();
+    assert!(!store.set_secret("a", "newest", None).await.unwrap() && !store.set_secret("b", "x", None).await.unwrap());
+}
+
+async fn rights_are_kept_and_changed(store: &dyn Store) {
+    let objects = Some(vec!["Invoice*".to_owned(), "!InvoiceItem".to_owned()].try_into().unwrap());
+    let limited = Rights { objects, entities: Some(vec!["e".into()]), orgs: None };
+    store.add_client(&Client { rights: limited.clone(), ..client("a") }).await.unwrap();
+    assert_eq!(store.client("a").await.unwrap().unwrap().rights, limited);
+    assert!(store.set_rights("a", &Rights::default()).await.unwrap());
+    assert_eq!(store.client("a").await.unwrap(), Some(client("a")));
+    assert!(!store.set_rights("b", &limited).await.unwrap());
+}
+
+async fn an_id_can_be_had_again_once_it_is_revoked(store: &dyn Store) {
+    let again = Client { created_at: at(7), ..client("a") };
+    assert!(store.add_client(&client("a")).await.unwrap() && !store.add_client(&again).await.unwrap());
+    assert_eq!(store.client("a").await.unwrap(), Some(client("a")));
+    store.revoke_client("a", at(5)).await.unwrap();
+    assert!(store.add_client(&again).await.unwrap());
+    assert_eq!(store.client("a").await.unwrap(), Some(again));
 }
 
 async fn a_tenant_has_one_recipient(store: &dyn Store) {

@@ -12,8 +12,11 @@ use std::{collections::BTreeMap, ops::Range};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::job::{
-    self, Callout, CalloutState, Event, FileId, Increment, Job, JobId, Schedule, Session, SessionKey, Try,
+use crate::{
+    access::Rights,
+    job::{
+        self, Callout, CalloutState, Event, FileId, Increment, Job, JobId, Reads, Schedule, Session, SessionKey, Try,
+    },
 };
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -74,6 +77,8 @@ pub struct PublishedFile {
     pub sha256: String,
     pub format: job::Format,
     pub encryption: job::Encryption,
+    /// What its job reads.
+    pub reads: Reads,
     pub published_at: Timestamp,
     /// When it was first downloaded whole.
     pub downloaded_at: Option<Timestamp>,
@@ -83,16 +88,25 @@ pub struct PublishedFile {
 /// Who may use the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Client {
-    /// A UUID: there are client libraries that refuse another form.
+    /// A UUID: there are client libraries that refuse another form. Of a user, the name.
     pub id: String,
     pub tenant: String,
     pub name: String,
-    /// As [`crate::secret::hash`] makes it.
+    /// As [`crate::secret::hash`] makes it, or of a user, [`crate::secret::hash_password`].
     pub secret_hash: String,
+    pub old_secret: Option<OldSecret>,
+    pub rights: Rights,
     /// Whether it may read masked fields, in files that are encrypted.
     pub reads_masked: bool,
     pub created_at: Timestamp,
     pub revoked_at: Option<Timestamp>,
+}
+
+/// The secret that a client had before its last, and until when it still opens the door.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OldSecret {
+    pub hash: String,
+    pub until: Timestamp,
 }
 
 /// An access token that lives.
@@ -226,7 +240,8 @@ pub trait Store: Send + Sync + 'static {
     /// Purges what has been kept long enough. The bytes of purged files are then no longer [`Kept`].
     async fn expire(&self, now: Timestamp, retention: Retention) -> Result<()>;
 
-    async fn add_client(&self, client: &Client) -> Result<()>;
+    /// In the place of a revoked one of the same id; false if there is one that lives.
+    async fn add_client(&self, client: &Client) -> Result<bool>;
 
     async fn client(&self, id: &str) -> Result<Option<Client>>;
 
@@ -235,6 +250,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends a client and its tokens. False if there is no such client, or it has been revoked before.
     async fn revoke_client(&self, id: &str, now: Timestamp) -> Result<bool>;
+
+    /// Gives a client another secret. The one it had is good until an instant, or ends at once, and its tokens with it. False
+    /// if there is no such client, or it has been revoked.
+    async fn set_secret(&self, id: &str, hash: &str, old_until: Option<Timestamp>) -> Result<bool>;
+
+    /// False if there is no such client, or it has been revoked.
+    async fn set_rights(&self, id: &str, rights: &Rights) -> Result<bool>;
 
     /// The OpenPGP public key that a tenant's result files are encrypted to, if there is one.
     async fn recipient(&self, tenant: &str) -> Result<Option<Vec<u8>>>;

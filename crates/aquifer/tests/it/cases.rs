@@ -43,12 +43,15 @@ scenarios! {
     limits
     manifest
     object_export
+    owners
     partners
     queries
     queue
     refusals
+    rights
     retention
     routes
+    secrets
     segmentation
     segments
     sessions
@@ -66,4 +69,5 @@ scenarios! {
     token
     too_large
     unavailable
+    users
 }

@@ -170,7 +170,9 @@ impl Part for GatedPart {
         }
         drop(open);
         self.state.waiting.send_modify(|waiting| *waiting -= 1);
-        match *self.state.failing.lock().unwrap() {
+        // Not held while it reads: a reader may wait for its client, and others must go on.
+        let failing = *self.state.failing.lock().unwrap();
+        match failing {
             Some(kind) => Err(Error::new(kind, "the disk is broken")),
             None => self.part.read(sink),
         }

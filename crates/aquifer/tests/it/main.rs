@@ -8,6 +8,7 @@
     reason = "a test says what it expects"
 )]
 
+mod access;
 mod callouts;
 mod cases;
 mod client;
@@ -24,5 +25,6 @@ mod masked;
 mod nightly;
 mod receiver;
 mod server;
+mod strangers;
 mod tenants;
 mod wire;

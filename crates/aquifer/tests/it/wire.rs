@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
-use aquifer::{config::Config, job::JobId};
+use aquifer::{
+    access::{self, Credentials, Rights},
+    clock::Clock as _,
+    config::{Config, DEFAULT},
+    job::JobId,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use engine::{embedded::Embedded, error::Kind};
 use jiff::SignedDuration;
@@ -66,6 +71,15 @@ fn given(server: &Server) -> HashMap<String, String> {
     given.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
+fn know(known: &mut HashMap<String, String>, name: &str, made: &Credentials) {
+    let (id, secret) = (&made.client_id, &made.client_secret);
+    known.insert(format!("{name}_id"), id.clone());
+    known.insert(format!("{name}_secret"), secret.clone());
+    if let Some(old) = known.insert(name.to_owned(), STANDARD.encode(format!("{id}:{secret}"))) {
+        known.insert(format!("{name}_old"), old);
+    }
+}
+
 async fn play(
     server: &Server,
     gate: &Gate,
@@ -92,6 +106,32 @@ async fn play(
         ("READS", "succeed") => gate.fail_with(None),
         ("WAITING", reads) => gate.reached(reads.parse().unwrap()).await,
         ("OBJECTS", _) => gate.change_objects(body),
+        ("CLIENT", name) => {
+            let rights = serde_json::from_str(body).unwrap();
+            let (store, now) = (&*server.running.app.store, server.clock.now());
+            let made = access::create_client_with(store, DEFAULT, name, rights, false, now).await.unwrap();
+            know(known, name, &made);
+        }
+        ("LIMIT", name) => {
+            let rights = serde_json::from_str(body).unwrap();
+            let id = &known[&format!("{name}_id")];
+            assert!(server.running.app.store.set_rights(id, &rights).await.unwrap());
+        }
+        ("REVOKE", id) => {
+            assert!(server.running.app.store.revoke_client(id, server.clock.now()).await.unwrap());
+        }
+        ("ROTATE", rotation) => {
+            let (name, seconds) = rotation.split_once(' ').unwrap();
+            let overlap = Some(seconds.parse().unwrap()).filter(|seconds| *seconds > 0).map(SignedDuration::from_secs);
+            let (store, id) = (&*server.running.app.store, &known[&format!("{name}_id")]);
+            let made = access::rotate(store, id, overlap, server.clock.now()).await.unwrap().unwrap();
+            know(known, name, &made);
+        }
+        ("USER", name) => {
+            let (store, now) = (&*server.running.app.store, server.clock.now());
+            assert!(access::add_user(store, DEFAULT, name, body, Rights::default(), now).await.unwrap());
+            known.insert("user".to_owned(), STANDARD.encode(format!("{name}:{body}")));
+        }
         (method, path) => {
             let mut request = Request::new(method, path).body(body);
             for (name, value) in headers.lines().map(|line| line.split_once(": ").unwrap()) {

@@ -18,6 +18,10 @@ impl Context<'_> {
             let child = column(id, &self.catalog.object(join.object).field(join.child_field).name);
             // A joined record that is deleted counts as absent.
             let on = child.eq(key).and(hidden(id, DELETED).eq(0));
+            let on = match &join.filter {
+                Some(filter) => on.and(self.condition(filter)),
+                None => on,
+            };
             select.left_join(self.table(id, join.object), on);
         }
     }

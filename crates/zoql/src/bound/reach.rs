@@ -38,6 +38,7 @@ pub(crate) fn join(joins: &mut Vec<Join>, base: &Object, id: JoinId) -> TableId 
         parent_field: wanted.parent_field,
         child_field: wanted.child_field,
         cardinality: wanted.cardinality,
+        filter: None,
     });
     TableId(joins.len())
 }

@@ -3,22 +3,28 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
 
-use super::{Client, Refusal, Result, Token, value::At};
+use super::{
+    Client, Refusal, Result, Token,
+    value::{At, Json},
+};
+use crate::{access::Rights, store::OldSecret};
 
-pub fn add_client(tx: &Transaction<'_>, client: &Client) -> Result<()> {
-    tx.execute(
-        "INSERT INTO clients (id, tenant, name, secret_hash, reads_masked, created_at)
-         VALUES (:id, :tenant, :name, :secret_hash, :reads_masked, :created_at)",
+pub fn add_client(tx: &Transaction<'_>, client: &Client) -> Result<bool> {
+    tx.execute("DELETE FROM clients WHERE id = ? AND revoked_at IS NOT NULL", [&client.id])?;
+    let added = tx.execute(
+        "INSERT INTO clients (id, tenant, name, secret_hash, rights, reads_masked, created_at)
+         VALUES (:id, :tenant, :name, :secret_hash, :rights, :reads_masked, :created_at) ON CONFLICT DO NOTHING",
         named_params! {
             ":id": client.id,
             ":tenant": client.tenant,
             ":name": client.name,
             ":secret_hash": client.secret_hash,
+            ":rights": Json(&client.rights),
             ":reads_masked": client.reads_masked,
             ":created_at": At(client.created_at),
         },
     )?;
-    Ok(())
+    Ok(added > 0)
 }
 
 pub fn client(tx: &Transaction<'_>, id: &str) -> Result<Option<Client>> {
@@ -37,6 +43,24 @@ pub fn revoke_client(tx: &Transaction<'_>, id: &str, now: Timestamp) -> Result<b
         named_params! { ":now": At(now), ":id": id },
     )?;
     Ok(revoked > 0)
+}
+
+pub fn set_secret(tx: &Transaction<'_>, id: &str, hash: &str, old_until: Option<Timestamp>) -> Result<bool> {
+    if old_until.is_none() {
+        tx.execute("DELETE FROM tokens WHERE client = ?", [id])?;
+    }
+    let set = tx.execute(
+        "UPDATE clients SET old_secret_hash = iif(:until IS NULL, NULL, secret_hash), old_secret_until = :until,
+                            secret_hash = :hash
+          WHERE id = :id AND revoked_at IS NULL",
+        named_params! { ":until": old_until.map(At), ":hash": hash, ":id": id },
+    )?;
+    Ok(set > 0)
+}
+
+pub fn set_rights(tx: &Transaction<'_>, id: &str, rights: &Rights) -> Result<bool> {
+    let sql = "UPDATE clients SET rights = :rights WHERE id = :id AND revoked_at IS NULL";
+    Ok(tx.execute(sql, named_params! { ":rights": Json(rights), ":id": id })? > 0)
 }
 
 pub fn recipient(tx: &Transaction<'_>, tenant: &str) -> Result<Option<Vec<u8>>> {
@@ -99,11 +123,15 @@ pub fn refusals(tx: &Transaction<'_>, tenant: &str) -> Result<Vec<Refusal>> {
 }
 
 fn client_of(row: &Row<'_>) -> rusqlite::Result<Client> {
+    let old_until = row.get::<_, Option<At>>("old_secret_until")?;
+    let old_secret = |(hash, At(until))| OldSecret { hash, until };
     Ok(Client {
         id: row.get("id")?,
         tenant: row.get("tenant")?,
         name: row.get("name")?,
         secret_hash: row.get("secret_hash")?,
+        old_secret: row.get::<_, Option<String>>("old_secret_hash")?.zip(old_until).map(old_secret),
+        rights: row.get::<_, Json<_>>("rights")?.0,
         reads_masked: row.get("reads_masked")?,
         created_at: row.get::<_, At>("created_at")?.0,
         revoked_at: row.get::<_, Option<At>>("revoked_at")?.map(|at| at.0),

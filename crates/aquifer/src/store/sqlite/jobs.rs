@@ -103,6 +103,7 @@ pub fn file(tx: &Transaction<'_>, tenant: &str, id: FileId) -> Result<Option<Pub
             sha256: row.get("sha256")?,
             format: spec.format,
             encryption: spec.encryption,
+            reads: spec.reads,
             published_at: row.get::<_, At>("published_at")?.0,
             downloaded_at: instant(row, "downloaded_at")?,
             purged_at: instant(row, "purged_at")?,

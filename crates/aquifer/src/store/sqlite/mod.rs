@@ -28,7 +28,10 @@ use super::{
     Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention,
     Store, Terms, Token,
 };
-use crate::job::{Callout, CalloutState, Event, FileId, Increment, Job, JobId, Schedule, Session, SessionKey, Try};
+use crate::{
+    access::Rights,
+    job::{Callout, CalloutState, Event, FileId, Increment, Job, JobId, Schedule, Session, SessionKey, Try},
+};
 
 /// Layouts in the order they came; `PRAGMA user_version` says how many a file has.
 const MIGRATIONS: &[&str] = &[
@@ -38,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0004_recipients.sql"),
     include_str!("../../../migrations/sqlite/0005_callouts.sql"),
     include_str!("../../../migrations/sqlite/0006_turns_and_downloads.sql"),
+    include_str!("../../../migrations/sqlite/0007_rights.sql"),
     include_str!("../../../migrations/sqlite/0009_masked.sql"),
 ];
 
@@ -217,7 +221,7 @@ impl Store for Sqlite {
         self.write(move |tx| retention::expire(tx, now, retention)).await
     }
 
-    async fn add_client(&self, client: &Client) -> Result<()> {
+    async fn add_client(&self, client: &Client) -> Result<bool> {
         let client = client.clone();
         self.write(move |tx| access::add_client(tx, &client)).await
     }
@@ -234,6 +238,16 @@ impl Store for Sqlite {
     async fn revoke_client(&self, id: &str, now: Timestamp) -> Result<bool> {
         let id = id.to_owned();
         self.write(move |tx| access::revoke_client(tx, &id, now)).await
+    }
+
+    async fn set_secret(&self, id: &str, hash: &str, old_until: Option<Timestamp>) -> Result<bool> {
+        let (id, hash) = (id.to_owned(), hash.to_owned());
+        self.write(move |tx| access::set_secret(tx, &id, &hash, old_until)).await
+    }
+
+    async fn set_rights(&self, id: &str, rights: &Rights) -> Result<bool> {
+        let (id, rights) = (id.to_owned(), rights.clone());
+        self.write(move |tx| access::set_rights(tx, &id, &rights)).await
     }
 
     async fn recipient(&self, tenant: &str) -> Result<Option<Vec<u8>>> {
