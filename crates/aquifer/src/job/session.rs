@@ -213,3 +213,6 @@ fn undelivered(increments: &[Increment], identity: &Identity) -> Option<Start> {
     let lost = scopes.take_while(|(increment, _)| !increment.is_delivered());
     lost.last().map(|(_, scope)| scope.start_again())
 }
+
+#[cfg(test)]
+mod tests;

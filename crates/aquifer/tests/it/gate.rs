@@ -25,6 +25,8 @@ struct State {
     waiting: watch::Sender<usize>,
     /// What parts fail with instead of being read.
     failing: Mutex<Option<Kind>>,
+    /// Whether tables have no end.
+    endless: AtomicBool,
     /// What is told in the place of the data's own.
     catalog: Mutex<Option<Arc<Catalog>>>,
 }
@@ -42,6 +44,7 @@ impl Gate {
             moved: Condvar::new(),
             waiting: watch::Sender::new(0),
             failing: Mutex::default(),
+            endless: AtomicBool::new(false),
             catalog: Mutex::default(),
         };
         Arc::new(Gate { source, state: Arc::new(state) })
@@ -65,6 +68,11 @@ impl Gate {
     /// Whoever passes fails with this from now on.
     pub fn fail_with(&self, kind: Option<Kind>) {
         *self.state.failing.lock().unwrap() = kind;
+    }
+
+    /// Reads what there is again and again, for ever.
+    pub fn read_for_ever(&self) {
+        self.state.endless.store(true, Ordering::Relaxed);
     }
 
     /// Waits until as many parts as that stand at the gate.
@@ -148,8 +156,11 @@ impl Snapshot for Gated {
 
     fn parts(&self, query: &bound::Query, rows: &Rows) -> Result<Vec<Box<dyn Part>>> {
         let parts = self.view.parts(query, rows)?;
+        let endless = self.state.endless.load(Ordering::Relaxed);
+        let again = endless.then(|| (self.view.clone(), query.clone(), rows.clone()));
         let gated = |part| -> Box<dyn Part> {
-            Box::new(GatedPart { part, state: self.state.clone(), cancelled: self.cancelled.clone() })
+            let (state, cancelled) = (self.state.clone(), self.cancelled.clone());
+            Box::new(GatedPart { part, again: again.clone(), state, cancelled })
         };
         Ok(parts.into_iter().map(gated).collect())
     }
@@ -157,6 +168,8 @@ impl Snapshot for Gated {
 
 struct GatedPart {
     part: Box<dyn Part>,
+    /// What to read once it is read.
+    again: Option<(Arc<dyn Snapshot>, bound::Query, Rows)>,
     state: Arc<State>,
     cancelled: Arc<AtomicBool>,
 }
@@ -173,8 +186,14 @@ impl Part for GatedPart {
         // Not held while it reads: a reader may wait for its client, and others must go on.
         let failing = *self.state.failing.lock().unwrap();
         match failing {
-            Some(kind) => Err(Error::new(kind, "the disk is broken")),
-            None => self.part.read(sink),
+            Some(kind) => return Err(Error::new(kind, "the disk is broken")),
+            None => self.part.read(sink)?,
         }
+        while let Some((view, query, rows)) = &self.again {
+            for part in view.parts(query, rows)? {
+                part.read(sink)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,6 @@ use aquifer::{
     app::App,
     clock::Clock as _,
     job::{Event, FaultKind, State},
-    runner::Runner,
     store::{Lease, LeaseToken, Terms},
 };
 use flate2::{Compression, write::GzEncoder};
@@ -207,36 +206,6 @@ async fn jobs_of_a_session_wait_for_each_other_and_for_nobody_else() {
     for job in [first, other] {
         server.ended(job).await;
     }
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_runners_on_one_store_never_run_one_job_at_once() {
-    let server = Server::start().await;
-    let app = &server.running.app;
-    let (config, clock) = (app.config.clone(), app.clock.clone());
-    let other = Runner::new(config, clock, app.store.clone(), app.tenants.clone(), app.results.clone());
-    let other = Arc::new(other);
-    let dispatcher = tokio::spawn(other.clone().dispatch());
-    let mut jobs = Vec::new();
-    for _ in 0..20 {
-        jobs.push(server.submit(&[QUERY]).await);
-        other.wake();
-    }
-    let mut left = (app.runner.left(), other.left());
-    while *left.0.borrow_and_update() + *left.1.borrow_and_update() < 20 {
-        tokio::select! {
-            changed = left.0.changed() => changed.unwrap(),
-            changed = left.1.changed() => changed.unwrap(),
-        }
-    }
-    for job in jobs {
-        let job = server.stored(job).await;
-        assert_eq!((job.state, job.attempt), (State::Completed, 1));
-    }
-    assert_eq!(server.files().len(), 20);
-    other.stop().await;
-    dispatcher.await.unwrap();
     server.stop().await;
 }
 

@@ -10,6 +10,7 @@
 
 mod access;
 mod callouts;
+mod cancel;
 mod cases;
 mod client;
 mod crash;
@@ -24,6 +25,7 @@ mod jobs;
 mod masked;
 mod nightly;
 mod receiver;
+mod runners;
 mod server;
 mod strangers;
 mod tenants;
