@@ -9,6 +9,10 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::{
     client::{aquifer, assert_exit, run, stdout},
@@ -202,6 +206,34 @@ fn files_in(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = names.collect();
     names.sort();
     names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_broke_off_and_went_on_is_whole() {
+    const ENOUGH: usize = 100_000;
+    let server = Server::start().await;
+    // More than the buffers between us hold.
+    let document = json!({
+        "version": "1.1", "partner": "acme", "project": "p", "nullReplacement": "x".repeat(100_000),
+        "queries": [{ "query": "select * from Account" }],
+    });
+    let file = file(&server, document).await;
+    let mut stream = TcpStream::connect(server.running.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!("GET /v1/files/{file} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n", server.token);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.read_exact(&mut vec![0; 2 * ENOUGH]).await.unwrap();
+    drop(stream);
+
+    let delivered = async || {
+        let list = server.send(Request::new("GET", "/v1/batch-query/sessions/acme/p")).await.json();
+        list["increments"][0]["delivered"].as_bool().unwrap()
+    };
+    assert!(!delivered().await);
+    let rest = get(&server, &file, &[("Range", &format!("bytes={ENOUGH}-"))]).await;
+    assert_eq!(rest.status, 206);
+    // The server may yet have to notice that the first connection is gone.
+    while !delivered().await {}
+    server.stop().await;
 }
 
 /// A pair of keys for tests, of the writer's own tests.
