@@ -237,6 +237,13 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether it is the last that happens to a job.
+    pub fn ends_job(&self) -> bool {
+        matches!(self, Event::Completed { .. } | Event::Failed { .. } | Event::Cancelled { .. })
+    }
+}
+
 /// An event that the job's state does not allow.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("a job that is {} cannot take {event}", .state.name())]

@@ -1,4 +1,5 @@
-//! The real binary, killed at any moment, twenty times in a load and twenty times in a job.
+//! The real binary, killed at any moment, twenty times in a load and twenty times in a job; `AQUIFER_KILLS=500` kills more
+//! often.
 //!
 //! The moments are chosen by what the process has done (bytes it has taken, files it has written), never by the clock.
 
@@ -9,11 +10,19 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
 use crate::receiver::Receiver;
 
-const KILLS: u64 = 20;
+/// A number that is set for this run, or its default.
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
+}
+
+fn kills() -> u64 {
+    number("AQUIFER_KILLS", 20)
+}
 
 /// Numbers that look random and are the same in every run (Steele, Lea and Flood's SplitMix64).
 pub struct Random(pub u64);
@@ -28,7 +37,7 @@ impl Random {
     }
 }
 
-fn aquifer(args: &[&str], data: &Path) -> Command {
+pub fn aquifer(args: &[&str], data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aquifer"));
     command.args(args).arg("--data").arg(data).env_remove("AQUIFER_URL");
     command
@@ -41,7 +50,7 @@ fn accounts(range: std::ops::Range<i64>) -> String {
     })
 }
 
-fn load(csv: &str, data: &Path) {
+pub fn load(csv: &str, data: &Path) {
     let mut child =
         aquifer(&["load", "Account", "-"], data).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(csv.as_bytes()).unwrap();
@@ -74,7 +83,7 @@ fn a_load_that_is_killed_never_was() {
     const MORE: i64 = 12_000;
     let mut random = Random(1);
     let mut finished = 0;
-    for round in 0..KILLS {
+    for round in 0..kills() {
         let folder = tempfile::tempdir().unwrap();
         // In every other round the object is empty, and its indexes are built at the end.
         let base = if round % 2 == 0 { BASE } else { 0 };
@@ -88,7 +97,7 @@ fn a_load_that_is_killed_never_was() {
             .spawn()
             .unwrap();
         let mut pipe = child.stdin.take().unwrap();
-        if round < KILLS / 2 {
+        if round < kills() / 2 {
             // In the middle of the rows: a pipe holds little, so nearly all that was written has been taken.
             let taken = random.below(csv.len() as u64) as usize;
             pipe.write_all(&csv.as_bytes()[..taken]).unwrap();
@@ -113,7 +122,7 @@ fn a_load_that_is_killed_never_was() {
         load(&csv, folder.path());
         assert_eq!(stored(folder.path()), base + MORE, "round {round}");
     }
-    assert!(finished < KILLS, "no kill came in time");
+    assert!(finished < kills(), "no kill came in time");
 }
 
 /// A process may die before it has made the file.
@@ -126,17 +135,31 @@ fn stored_or_nothing(data: &Path) -> i64 {
     if made { stored(data) } else { 0 }
 }
 
+/// Makes a client; what it sends as `Authorization`.
+pub fn client(data: &Path) -> String {
+    let created = aquifer(&["client", "create", "crash", "--json"], data).output().unwrap();
+    let client: serde_json::Value = serde_json::from_slice(&created.stdout).unwrap();
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
 /// A server in a process of its own.
-struct Server {
+pub struct Server {
     child: Child,
-    url: String,
+    pub url: String,
     authorization: String,
 }
 
 impl Server {
     fn start(data: &Path, client: &str) -> Server {
+        Server::start_with(data, client, &[])
+    }
+
+    /// With settings, as in the environment.
+    pub fn start_with(data: &Path, client: &str, settings: &[(&str, &str)]) -> Server {
         let mut command = aquifer(&["serve", "--listen", "127.0.0.1:0"], data);
         command.env("AQUIFER_CALLOUT__ALLOW", "127.0.0.1");
+        command.envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let url = loop {
@@ -184,7 +207,7 @@ impl Server {
         }
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -197,7 +220,7 @@ impl Drop for Server {
     }
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return vec![] };
     let entries = entries.filter_map(|entry| Some(entry.ok()?.path()));
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
@@ -212,13 +235,7 @@ fn a_job_whose_server_is_killed_is_done_by_the_next_one() {
     const ROWS: i64 = 60_000;
     let folder = tempfile::tempdir().unwrap();
     load(&accounts(0..ROWS), folder.path());
-    let created = aquifer(&["client", "create", "crash", "--json"], folder.path()).output().unwrap();
-    let client: serde_json::Value = serde_json::from_slice(&created.stdout).unwrap();
-    let authorization = {
-        use base64::Engine as _;
-        let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
-        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
-    };
+    let authorization = client(folder.path());
     let results = folder.path().join("results");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let receiver = runtime.block_on(Receiver::start(&[]));
@@ -229,7 +246,7 @@ fn a_job_whose_server_is_killed_is_done_by_the_next_one() {
     let mut expected = None;
     let mut interrupted = 0;
     let mut jobs = Vec::new();
-    for round in 0..KILLS {
+    for round in 0..kills() {
         let server = Server::start(folder.path(), &authorization);
         let before = bytes_below(&results);
         let job = server.submit(query, &notify_url);
@@ -261,7 +278,7 @@ fn a_job_whose_server_is_killed_is_done_by_the_next_one() {
     let server = Server::start(folder.path(), &authorization);
     let job = server.submit("select Id from Account limit 1", &notify_url);
     server.end_of(&job);
-    while files_below(&results).len() as u64 > KILLS + 1 {}
+    while files_below(&results).len() as u64 > kills() + 1 {}
     // And whoever was to be told of a job's end has been, or is now.
     while !jobs.iter().all(|job| receiver.lines().contains(job)) {
         std::thread::yield_now();

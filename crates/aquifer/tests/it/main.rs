@@ -24,6 +24,7 @@ mod http;
 mod jobs;
 mod masked;
 mod nightly;
+mod onslaught;
 mod receiver;
 mod runners;
 mod server;

@@ -1,7 +1,7 @@
 //! The store of a single node: one SQLite file.
 //!
-//! One connection writes, one reads; both work off the async threads. `synchronous = FULL`: what a call has answered is
-//! on disk, since a job that was accepted must outlive a power cut.
+//! One connection writes, one reads; both work off the async threads. What a call has answered is on disk, since a job that
+//! was accepted must outlive a power cut; but for what is done again if it is lost, where nobody waits for the disk.
 
 mod access;
 mod callouts;
@@ -75,17 +75,25 @@ impl Sqlite {
         Ok(Sqlite { writer: Arc::new(Mutex::new(writer)), reader: Arc::new(Mutex::new(reader)) })
     }
 
-    /// Runs one transaction; what it did is kept only if it returns `Ok`.
+    /// Runs one transaction; what it did is kept only if it returns `Ok`. Then it is on disk.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        on(&self.writer, move |connection| transact(connection, work)).await
+    }
+
+    /// The same for what a power cut may undo: if it does, everything that followed is undone as well, and that is done again.
+    /// The death of the process undoes nothing.
+    async fn write_soon<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         on(&self.writer, move |connection| {
-            // Immediate: a transaction that reads first and writes later must not find that another came between.
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
+            connection.pragma_update(None, "synchronous", "normal")?;
+            let done = transact(connection, work);
+            connection.pragma_update(None, "synchronous", "full")?;
+            done
         })
         .await
     }
@@ -96,6 +104,14 @@ impl Sqlite {
     ) -> Result<T> {
         on(&self.reader, move |connection| work(&connection.transaction()?)).await
     }
+}
+
+fn transact<T>(connection: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    // Immediate: a transaction that reads first and writes later must not find that another came between.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
 }
 
 async fn on<T: Send + 'static>(
@@ -158,17 +174,18 @@ impl Store for Sqlite {
 
     async fn take(&self, lease: &Lease, now: Timestamp, terms: &Terms) -> Result<Option<Job>> {
         let (lease, terms) = (lease.clone(), terms.clone());
-        self.write(move |tx| turns::take(tx, &lease, now, &terms)).await
+        self.write_soon(move |tx| turns::take(tx, &lease, now, &terms)).await
     }
 
     async fn renew(&self, id: JobId, lease: &Lease) -> Result<()> {
         let lease = lease.clone();
-        self.write(move |tx| jobs::renew(tx, id, &lease)).await
+        self.write_soon(move |tx| jobs::renew(tx, id, &lease)).await
     }
 
     async fn apply(&self, id: JobId, lease: Option<&LeaseToken>, event: Event) -> Result<Job> {
-        let lease = lease.cloned();
-        self.write(move |tx| jobs::apply(tx, id, lease.as_ref(), event)).await
+        let (lease, ends) = (lease.cloned(), event.ends_job());
+        let work = move |tx: &Transaction<'_>| jobs::apply(tx, id, lease.as_ref(), event);
+        if ends { self.write(work).await } else { self.write_soon(work).await }
     }
 
     async fn drop_leases(&self) -> Result<()> {
