@@ -80,7 +80,7 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        on(&self.writer, move |connection| transact(connection, work)).await
+        self.write_synced("full", work).await
     }
 
     /// The same for what a power cut may undo: if it does, everything that followed is undone as well, and that is done again.
@@ -89,11 +89,21 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.write_synced("normal", work).await
+    }
+
+    async fn write_synced<T: Send + 'static>(
+        &self,
+        synchronous: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         on(&self.writer, move |connection| {
-            connection.pragma_update(None, "synchronous", "normal")?;
-            let done = transact(connection, work);
-            connection.pragma_update(None, "synchronous", "full")?;
-            done
+            connection.pragma_update(None, "synchronous", synchronous)?;
+            // Immediate: a transaction that reads first and writes later must not find that another came between.
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
         })
         .await
     }
@@ -104,14 +114,6 @@ impl Sqlite {
     ) -> Result<T> {
         on(&self.reader, move |connection| work(&connection.transaction()?)).await
     }
-}
-
-fn transact<T>(connection: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-    // Immediate: a transaction that reads first and writes later must not find that another came between.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done = work(&transaction)?;
-    transaction.commit()?;
-    Ok(done)
 }
 
 async fn on<T: Send + 'static>(
