@@ -110,6 +110,7 @@ impl App {
         let now = self.clock.now();
         self.doors.cursors.expire(now);
         self.store.expire(now, retention).await?;
+        self.store.tidy().await?;
         self.results.sweep(&*self.store).await?;
         let deleted_before = now - self.config.retention.deleted();
         // Last, for it may have to wait until a load is done.

@@ -60,6 +60,7 @@ where
         increments_are_numbered_downloaded_and_acknowledged
         a_replay_that_is_downloaded_delivers_its_increment
         what_is_over_is_purged
+        upkeep_changes_nothing
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
         a_secret_is_changed_with_and_without_an_overlap
@@ -563,6 +564,15 @@ async fn what_is_over_is_purged(store: &dyn Store) {
     assert_eq!(store.job("default", job.id).await.unwrap(), None);
     assert_eq!(store.file("default", file).await.unwrap(), None);
     assert_eq!(store.job("default", waiting.id).await.unwrap(), Some(waiting), "what has not ended is kept");
+}
+
+async fn upkeep_changes_nothing(store: &dyn Store) {
+    submitted(store, stateful()).await;
+    let job = run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    let session = store.session("default", &nightly()).await.unwrap();
+    store.tidy().await.unwrap();
+    assert_eq!(store.job("default", job.id).await.unwrap(), Some(job));
+    assert_eq!(store.session("default", &nightly()).await.unwrap(), session);
 }
 
 fn client(id: &str) -> Client {

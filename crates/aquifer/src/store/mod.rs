@@ -240,6 +240,9 @@ pub trait Store: Send + Sync + 'static {
     /// Purges what has been kept long enough. The bytes of purged files are then no longer [`Kept`].
     async fn expire(&self, now: Timestamp, retention: Retention) -> Result<()>;
 
+    /// The store's own upkeep, to be called now and then.
+    async fn tidy(&self) -> Result<()>;
+
     /// In the place of a revoked one of the same id; false if there is one that lives.
     async fn add_client(&self, client: &Client) -> Result<bool>;
 
