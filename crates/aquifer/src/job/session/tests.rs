@@ -23,7 +23,7 @@ fn query(name: &str, text: &str) -> Query {
 }
 
 fn identity(query: &Query) -> Identity {
-    Identity::new(query, &query.text)
+    Identity::new(query, &query.text, None)
 }
 
 /// A job whose queries have been answered in a snapshot at a position; its windows end there.
@@ -46,6 +46,8 @@ fn run_up_to(queries: &[Query], position: i64, to: i64) -> Job {
         null_replacement: None,
         notify_url: None,
         names_source: false,
+        callout: false,
+        reads_masked: false,
         offset: None,
         incremental_time: None,
         replay: None,
