@@ -50,15 +50,28 @@ fn changes_are_not_scanned() {
     assert!(!is_scanned("select Id from Account", &rows));
 }
 
+#[test]
+fn joined_rows_that_must_not_be_seen_are_not_scanned() {
+    let text = "select Id, Account.Name from Invoice";
+    let mut query = bound(text);
+    query.restrict(Catalog::builtin(), "AccountNumber", &["A1".to_owned()]);
+    assert!(query.joins.iter().any(|join| join.filter.is_some()));
+    assert!(Plan::of(Catalog::builtin(), &query, &Rows::LIVE, Timestamp::UNIX_EPOCH).is_none());
+    assert!(is_scanned(text, &Rows::LIVE));
+}
+
 fn is_scanned(text: &str, rows: &Rows) -> bool {
+    Plan::of(Catalog::builtin(), &bound(text), rows, Timestamp::UNIX_EPOCH).is_some()
+}
+
+fn bound(text: &str) -> zoql::bound::Query {
     let options = zoql::Options {
         language: Language::Export,
         compat: Compat::Extended,
         api_version: ApiVersion::LATEST,
         tenant_zone: TimeZone::UTC,
     };
-    let query = zoql::compile(text, Catalog::builtin(), &options).unwrap().query;
-    Plan::of(Catalog::builtin(), &query, rows, Timestamp::UNIX_EPOCH).is_some()
+    zoql::compile(text, Catalog::builtin(), &options).unwrap().query
 }
 
 const PAGE: usize = 512;
