@@ -43,7 +43,7 @@ pub fn aquifer(args: &[&str], data: &Path) -> Command {
     command
 }
 
-fn accounts(range: std::ops::Range<i64>) -> String {
+pub fn accounts(range: std::ops::Range<i64>) -> String {
     let name = "A name long enough that the log of a load fills";
     range.fold("Id,Name,AccountNumber,Balance\n".to_owned(), |csv, at| {
         csv + &format!("8ad0{at:028x},{name} {at},A-{at:08},{at}.5\n")
@@ -145,13 +145,13 @@ pub fn client(data: &Path) -> String {
 
 /// A server in a process of its own.
 pub struct Server {
-    child: Child,
+    pub child: Child,
     pub url: String,
-    authorization: String,
+    pub authorization: String,
 }
 
 impl Server {
-    fn start(data: &Path, client: &str) -> Server {
+    pub fn start(data: &Path, client: &str) -> Server {
         Server::start_with(data, client, &[])
     }
 
@@ -174,7 +174,7 @@ impl Server {
         Server { child, url, authorization: client.to_owned() }
     }
 
-    fn get(&self, path: &str) -> ureq::http::Response<ureq::Body> {
+    pub fn get(&self, path: &str) -> ureq::http::Response<ureq::Body> {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         agent.get(format!("{}{path}", self.url)).header("Authorization", &self.authorization).call().unwrap()
     }
@@ -184,21 +184,24 @@ impl Server {
     }
 
     fn submit(&self, query: &str, notify_url: &str) -> String {
-        let job = serde_json::json!({
+        self.submit_job(&serde_json::json!({
             "format": "csv",
             "version": "1.0",
             "queries": [{"query": query, "type": "zoqlexport"}],
             "notifyUrl": notify_url,
-        });
+        }))
+    }
+
+    pub fn submit_job(&self, job: &serde_json::Value) -> String {
         let mut answer = ureq::post(format!("{}/v1/batch-query", self.url))
             .header("Authorization", &self.authorization)
-            .send_json(&job);
+            .send_json(job);
         let answer: serde_json::Value = answer.as_mut().unwrap().body_mut().read_json().unwrap();
         answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
 
     /// Waits for the end of a job: each question is answered when the server gets to it.
-    fn end_of(&self, job: &str) -> serde_json::Value {
+    pub fn end_of(&self, job: &str) -> serde_json::Value {
         loop {
             let status = self.json(&format!("/v1/batch-query/jobs/{job}"));
             if status["terminal"] == true {

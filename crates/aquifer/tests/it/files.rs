@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     client::{aquifer, assert_exit, run, stdout},
+    crash::Random,
     http::{Answer, Request},
     server::Server,
 };
@@ -132,15 +133,32 @@ async fn csv_is_coded_for_who_asks_and_then_has_no_ranges() {
 #[tokio::test(flavor = "multi_thread")]
 async fn any_split_into_ranges_is_the_file() {
     let server = Server::start().await;
-    let file = file(&server, names("gzip")).await;
-    let whole = get(&server, &file, &[]).await.body;
-    for step in [1, 7, whole.len() - 1] {
-        let mut pieces = Vec::new();
-        while pieces.len() < whole.len() {
-            let range = format!("bytes={}-{}", pieces.len(), pieces.len() + step - 1);
-            pieces.extend(get(&server, &file, &[("Range", &range)]).await.body);
+    let mut random = Random(3);
+    // A short file cut anywhere; one of many chunks of the server's, cut at a few places.
+    let query = json!({ "query": "select Notes from Account" });
+    let long = json!({ "nullReplacement": "0123456789".repeat(40_000), "queries": [query] });
+    for (document, rounds, cuts) in [(names("gzip"), 10, 20), (long, 10, 5)] {
+        let file = file(&server, document).await;
+        let whole = get(&server, &file, &[]).await.body;
+        for _ in 0..rounds {
+            let length = whole.len() as u64;
+            let mut ends: Vec<u64> = (0..random.below(cuts)).map(|_| 1 + random.below(length - 1)).collect();
+            ends.sort_unstable();
+            ends.dedup();
+            let mut pieces = Vec::new();
+            for end in ends {
+                let range = format!("bytes={}-{}", pieces.len(), end - 1);
+                pieces.extend(get(&server, &file, &[("Range", &range)]).await.body);
+            }
+            let rest = match random.below(2) {
+                0 => format!("bytes={}-", pieces.len()),
+                _ => format!("bytes=-{}", whole.len() - pieces.len()),
+            };
+            let last = get(&server, &file, &[("Range", &rest)]).await;
+            assert_eq!(last.status, 206);
+            pieces.extend(last.body);
+            assert!(pieces == whole);
         }
-        assert_eq!(pieces, whole);
     }
     server.stop().await;
 }

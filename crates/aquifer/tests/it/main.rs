@@ -28,6 +28,7 @@ mod onslaught;
 mod receiver;
 mod runners;
 mod server;
+mod slow;
 mod strangers;
 mod tenants;
 mod wire;

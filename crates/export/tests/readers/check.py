@@ -5,7 +5,7 @@
 DIR/expected.json is a list of {"file": STEM, "nulls": bool, "rows": [[cell, ...], ...]}, the header line among the rows
 and null for a null where "nulls" says that those can be told; DIR holds STEM.csv, STEM.csv.gz and STEM.csv.zip.
 
-Python and DuckDB are needed. gzip, unzip, node, java (11 or later) and pandas are used as well where they are found.
+Python and DuckDB are needed. gzip, unzip, node, java (11 or later), go and pandas are used as well where they are found.
 The last line of the output tells the number of comparisons and of differences, and which readers there were.
 """
 
@@ -51,6 +51,12 @@ def unpackers(folder):
         java = lambda path: path.with_name(path.name + ".unpacked").read_bytes()
         yield "java gzip", ".csv.gz", java
         yield "java zip", ".csv.zip", java
+    if shutil.which("go"):
+        packed = [*folder.glob("*.csv.gz"), *folder.glob("*.csv.zip")]
+        output("go", "run", HERE / "Unpack.go", *packed)
+        go = lambda path: path.with_name(path.name + ".go").read_bytes()
+        yield "go gzip", ".csv.gz", go
+        yield "go zip", ".csv.zip", go
 
 
 def with_python(path, nulls):
