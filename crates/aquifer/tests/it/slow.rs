@@ -94,10 +94,10 @@ async fn who_reads_slowly_keeps_nobody_waiting_and_gets_the_whole_file() {
 fn who_reads_slowly_costs_less_than_a_mebibyte() {
     const READERS: u64 = 50;
     let folder = tempfile::tempdir().unwrap();
-    crash::load(&crash::accounts(0..5), folder.path());
+    crash::load(&crash::accounts(0..3000), folder.path());
     let server = crash::Server::start(folder.path(), &crash::client(folder.path()));
     let query = json!([{ "query": "select Notes from Account", "type": "zoqlexport" }]);
-    let job = server.submit_job(&json!({ "nullReplacement": "x".repeat(CELL), "queries": query }));
+    let job = server.submit_job(&json!({ "nullReplacement": "x".repeat(10_000), "queries": query }));
     let file = server.end_of(&job)["batches"][0]["fileId"].as_str().unwrap().to_owned();
     let fetch = || Reader::begin(&server.url, &file, &server.authorization).finish();
     let digest = fetch();
