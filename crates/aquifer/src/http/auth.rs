@@ -6,13 +6,13 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use uuid::Uuid;
 
 use super::owners;
-use crate::{app::App, aqua::Error, secret, store::Client};
+use crate::{app::App, aqua::Error, secret, store::Client, web::layout};
 
 /// Lets a request pass that comes from a known client, and tells the handler which one, whose data it may see, and how much
 /// of it: the client's rights, as far as the request has not narrowed them.
@@ -26,6 +26,18 @@ pub async fn authenticate(State(app): State<Arc<App>>, mut request: Request, nex
     request.extensions_mut().insert(tenant);
     Ok(next.run(request).await)
 }
+
+/// The same for pages: a browser then asks its user for a client's id and secret.
+pub async fn authenticate_browser(state: State<Arc<App>>, request: Request, next: Next) -> Response {
+    match authenticate(state, request, next).await {
+        Ok(response) => response,
+        Err(Error::Unauthenticated) => ([(header::WWW_AUTHENTICATE, CHALLENGE)], layout::stranger()).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Browsers show the realm, or not.
+const CHALLENGE: &str = "Basic realm=\"Aquifer: client id and secret\", charset=\"UTF-8\"";
 
 async fn client_of(app: &App, headers: &HeaderMap) -> Result<Client, Error> {
     if let Some(token) = bearer(headers) {

@@ -46,7 +46,11 @@ use tower_http::{
 
 pub use serve::serve;
 
-use crate::{app::App, aqua, web::layout};
+use crate::{
+    app::App,
+    aqua,
+    web::{self, layout},
+};
 
 /// What the doors remember from one request to the next, until a restart.
 #[derive(Default)]
@@ -83,11 +87,18 @@ pub fn service(app: Arc<App>) -> Service {
         .route("/oauth/token", post(token::token))
         .route("/healthz", get(health))
         .route(layout::STYLE, get(layout::style));
+    let pages = Router::new()
+        .route(web::jobs::PATH, get(web::jobs::list))
+        .route("/jobs/{id}", get(web::job::show))
+        .route("/jobs/files/{id}", get(download::file))
+        .route_layer(middleware::from_fn_with_state(app.clone(), throttle::throttle))
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::authenticate_browser));
     let unpacked = ServiceBuilder::new()
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .map_request(|request: Request<_>| request.map(Body::new));
     let router = guarded
         .merge(open)
+        .merge(pages)
         .fallback(|| async { aqua::Error::NoSuchRoute })
         .method_not_allowed_fallback(|| async { aqua::Error::NoSuchMethod })
         .with_state(app)

@@ -54,6 +54,7 @@ where
         a_cancelled_job_keeps_what_has_finished_and_leaves_its_runner_without_lease
         an_illegal_event_changes_nothing
         open_jobs_are_counted_for_each_tenant_and_mode
+        jobs_are_listed_newest_first_and_page_by_page
         the_last_completed_job_of_a_session_is_the_newest
         jobs_of_a_session_run_one_after_another
         a_session_moves_with_its_completed_job_and_only_with_it
@@ -400,6 +401,20 @@ async fn open_jobs_are_counted_for_each_tenant_and_mode(store: &dyn Store) {
     store.insert(&job_of("default", Some(("acme", "nightly"))), 1).await.unwrap();
     store.apply(first.id, None, Event::Cancelled { at: at(1) }).await.unwrap();
     store.insert(&job(), 1).await.unwrap();
+}
+
+async fn jobs_are_listed_newest_first_and_page_by_page(store: &dyn Store) {
+    assert_eq!(store.jobs("default", None, 10).await.unwrap(), []);
+    let mut jobs = Vec::new();
+    for _ in 0..3 {
+        jobs.insert(0, submitted(store, job()).await);
+        submitted(store, job_of("other", None)).await;
+    }
+    assert_eq!(store.jobs("default", None, 10).await.unwrap(), jobs);
+    assert_eq!(store.jobs("default", None, 2).await.unwrap(), jobs[..2]);
+    assert_eq!(store.jobs("default", Some(jobs[1].id), 2).await.unwrap(), jobs[2..]);
+    assert_eq!(store.jobs("default", Some(jobs[2].id), 2).await.unwrap(), []);
+    assert_eq!(store.jobs("default", Some(JobId::new(at(0))), 2).await.unwrap(), [], "one that is not there");
 }
 
 async fn the_last_completed_job_of_a_session_is_the_newest(store: &dyn Store) {

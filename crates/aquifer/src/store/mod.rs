@@ -184,6 +184,9 @@ pub trait Store: Send + Sync + 'static {
 
     async fn job(&self, tenant: &str, id: JobId) -> Result<Option<Job>>;
 
+    /// The newest jobs of a tenant, newest first, at most so many; with `before`, those that came before that one.
+    async fn jobs(&self, tenant: &str, before: Option<JobId>, most: u32) -> Result<Vec<Job>>;
+
     /// The newest completed job of a session.
     async fn last_completed(&self, tenant: &str, session: &SessionKey) -> Result<Option<Job>>;
 

@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 pub const STYLE: &str = "/style.css";
 
 /// The pages that every page links to, in this order.
-const NAVIGATION: &[(&str, &str)] = &[];
+const NAVIGATION: &[(&str, &str)] = &[("/jobs", "Jobs")];
 
 /// What a page without scripts may load: our stylesheet and nothing else; no other site may show it in a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
@@ -24,6 +24,15 @@ pub fn page(path: &str, title: &str, main: &Markup) -> Response {
 /// The same with another status.
 pub fn page_with_status(status: StatusCode, path: &str, title: &str, main: &Markup) -> Response {
     with_policy(POLICY, status, path, title, main)
+}
+
+/// For whoever has not said who they are.
+pub fn stranger() -> Response {
+    let main = html! {
+        h1 { "Who are you?" }
+        p { "This page is for clients of the server: the user name is a client's id, the password its secret." }
+    };
+    page_with_status(StatusCode::UNAUTHORIZED, "", "Who are you?", &main)
 }
 
 /// The same for a page that has to load more than others: `policy` is the whole Content-Security-Policy.

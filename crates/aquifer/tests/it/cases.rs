@@ -44,6 +44,7 @@ scenarios! {
     manifest
     object_export
     owners
+    pages
     partners
     queries
     queue

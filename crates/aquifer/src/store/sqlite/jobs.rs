@@ -55,6 +55,17 @@ pub fn find(tx: &Transaction<'_>, id: JobId) -> Result<Option<Job>> {
     Ok(Some(job))
 }
 
+pub fn newest(tx: &Transaction<'_>, tenant: &str, before: Option<JobId>, most: u32) -> Result<Vec<Job>> {
+    let mut newest = tx.prepare_cached(
+        "SELECT id FROM jobs
+          WHERE tenant = :tenant AND (:before IS NULL OR seq < (SELECT seq FROM jobs WHERE id = :before))
+          ORDER BY seq DESC LIMIT :most",
+    )?;
+    let parameters = named_params! { ":tenant": tenant, ":before": before.map(Text), ":most": most };
+    let ids = newest.query_map(parameters, |row| row.get(0))?.collect::<Result<Vec<Text<JobId>>, _>>()?;
+    ids.into_iter().map(|id| find(tx, id.0)?.ok_or(Error::NoSuchJob)).collect()
+}
+
 pub fn last_completed(tx: &Transaction<'_>, tenant: &str, session: &SessionKey) -> Result<Option<Job>> {
     let id: Option<Text<JobId>> = tx
         .query_row(

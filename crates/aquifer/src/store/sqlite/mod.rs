@@ -156,6 +156,11 @@ impl Store for Sqlite {
         self.read(move |tx| Ok(jobs::find(tx, id)?.filter(|job| job.tenant == tenant))).await
     }
 
+    async fn jobs(&self, tenant: &str, before: Option<JobId>, most: u32) -> Result<Vec<Job>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| jobs::newest(tx, &tenant, before, most)).await
+    }
+
     async fn last_completed(&self, tenant: &str, session: &SessionKey) -> Result<Option<Job>> {
         let (tenant, session) = (tenant.to_owned(), session.clone());
         self.read(move |tx| jobs::last_completed(tx, &tenant, &session)).await
