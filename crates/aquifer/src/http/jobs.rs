@@ -187,7 +187,7 @@ pub async fn last_completed(
 }
 
 /// The tenant's job of that id, if the client may see it.
-pub(super) async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<Job, Error> {
+pub async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<Job, Error> {
     let id = id.parse().map_err(|_| Error::NoSuchJob)?;
     let job = app.store.job(&tenant.name, id).await?.ok_or(Error::NoSuchJob)?;
     may_see(client, tenant, &job.spec.reads).await?;
@@ -195,7 +195,7 @@ pub(super) async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) 
 }
 
 /// Whoever may not read all that a job reads must not see it, nor its files.
-pub(super) async fn may_see(client: &Client, tenant: &Tenant, reads: &Reads) -> Result<(), Error> {
+pub async fn may_see(client: &Client, tenant: &Tenant, reads: &Reads) -> Result<(), Error> {
     // Most clients may read everything, and need not wait for the object model.
     let may = !client.rights.are_limited()
         || client.rights.cover(reads, &*describe::catalog(tenant).await?, &tenant.settings.owners);

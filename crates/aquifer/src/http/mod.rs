@@ -11,7 +11,7 @@ mod describe;
 mod download;
 mod export;
 mod idempotency;
-mod jobs;
+pub(crate) mod jobs;
 mod manifest;
 mod owners;
 mod passwords;

@@ -15,8 +15,9 @@ use super::{jobs, layout, words};
 use crate::{
     app::App,
     aqua::{Error, answer},
+    http,
     job::{Batch, Job, Query, Scope},
-    store::PublishedFile,
+    store::{Client, PublishedFile},
     tenant::Tenant,
 };
 
@@ -25,14 +26,14 @@ pub const FILES: &str = "/jobs/files";
 
 pub async fn show(
     State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let job = match id.parse() {
-        Ok(id) => app.store.job(&tenant.name, id).await?,
-        Err(_) => None,
+    let job = match http::jobs::find(&app, &client, &tenant, &id).await {
+        Err(Error::NoSuchJob | Error::NotAuthorized) => return Ok(unknown()),
+        found => found?,
     };
-    let Some(job) = job else { return Ok(unknown()) };
     let mut files = Vec::new();
     for (_, file) in job.published() {
         files.extend(app.store.file(&tenant.name, file.id).await?);
@@ -59,7 +60,7 @@ pub async fn show(
 fn unknown() -> Response {
     let main = html! {
         h1 { "No such job" }
-        p { "It has never been, is another tenant's, or was forgotten when its time was over." }
+        p { "It has never been, reads what you may not, or was forgotten when its time was over." }
         p { a href=(jobs::PATH) { "Jobs" } }
     };
     layout::page_with_status(StatusCode::NOT_FOUND, jobs::PATH, "No such job", &main)

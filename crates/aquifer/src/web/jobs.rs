@@ -10,8 +10,9 @@ use super::{layout, words};
 use crate::{
     app::App,
     aqua::Error,
+    http::jobs::may_see,
     job::{Job, JobId},
-    store::Refusal,
+    store::{Client, Refusal},
     tenant::Tenant,
 };
 
@@ -26,19 +27,29 @@ const REFUSALS: usize = 20;
 
 pub async fn list(
     State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
     uri: Uri,
 ) -> Result<Response, Error> {
     let before = before(&uri);
-    let jobs = app.store.jobs(&tenant.name, before, PAGE).await?;
-    let refusals = match before {
+    let found = app.store.jobs(&tenant.name, before, PAGE).await?;
+    let older = found.last().filter(|_| found.len() == PAGE as usize).map(|job| job.id);
+    let mut jobs = Vec::new();
+    for job in found {
+        match may_see(&client, &tenant, &job.spec.reads).await {
+            Err(Error::NotAuthorized) => {}
+            seen => seen.map(|()| jobs.push(job))?,
+        }
+    }
+    let mut refusals = match before {
         None => app.store.refusals(&tenant.name).await?,
         Some(_) => Vec::new(),
     };
+    // What others were refused may name what this one may not read.
+    refusals.retain(|refusal| !client.rights.are_limited() || refusal.client == client.id);
     let zone = tenant.settings.zone();
     let now = app.clock.now();
     let files_until = |job: &Job| job.ended_at.map(|ended| ended + app.config.retention.files());
-    let older = jobs.last().filter(|_| jobs.len() == PAGE as usize).map(|job| job.id);
     let main = html! {
         h1 { "Jobs" }
         p.faint { "Tenant " (tenant.name) ", times in " (words::zone(&zone)) "." }

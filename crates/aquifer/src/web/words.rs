@@ -30,7 +30,7 @@ pub fn batch_state(state: BatchState) -> Markup {
     let class = match state {
         BatchState::Pending | BatchState::Executing => "busy",
         BatchState::Completed => "good",
-        BatchState::Aborted | BatchState::DeletedNotAllowed => "bad",
+        BatchState::Aborted | BatchState::DeletedNotAllowed | BatchState::Skipped => "bad",
         BatchState::Cancelled => "faint",
     };
     html! { span class=(class) { (state.name()) } }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::job::{Encryption, Event, Fault, FaultKind, Format, JobId, Output, ResultFile, Spec};
+use crate::job::{Encryption, Event, Fault, FaultKind, Format, JobId, Output, Reads, ResultFile, Spec};
 
 const LIFETIME: SignedDuration = SignedDuration::from_secs(1000);
 
@@ -23,7 +23,7 @@ fn query(name: &str, text: &str) -> Query {
 }
 
 fn identity(query: &Query) -> Identity {
-    Identity::new(query, &query.text, None)
+    Identity::new(query, &query.text, &Reads::default(), None)
 }
 
 /// A job whose queries have been answered in a snapshot at a position; its windows end there.
@@ -52,6 +52,7 @@ fn run_up_to(queries: &[Query], position: i64, to: i64) -> Job {
         incremental_time: None,
         replay: None,
         queries: queries.to_vec(),
+        reads: Reads::default(),
     };
     let mut job = Job::new(JobId::new(at(0)), "default".into(), spec, Vec::new(), at(0));
     job.apply(Event::Taken).unwrap();
