@@ -25,6 +25,7 @@ mod jobs;
 mod masked;
 mod nightly;
 mod onslaught;
+mod real_clients;
 mod receiver;
 mod runners;
 mod server;
