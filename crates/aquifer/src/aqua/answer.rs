@@ -7,7 +7,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::error::{self, Body, DELETED_UNSUPPORTED, QueryFault};
+use super::{
+    action::datetime,
+    error::{self, Body, DELETED_UNSUPPORTED, QueryFault},
+};
 use crate::{
     job::{
         Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, FullReason, Job, JobId, Language,
@@ -306,7 +309,7 @@ pub fn error(body: Body, status: u16) -> Value {
             "reasons": [{ "code": code, "message": message }],
         }),
         Body::OAuth { error, message, at } => json!({
-            "timestamp": at.to_string(),
+            "timestamp": datetime(at, &TimeZone::UTC),
             "status": status,
             "error": error,
             "message": message,

@@ -1,6 +1,6 @@
 //! A test for each scenario file. A file without a test fails one.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
 
 use crate::wire;
 
@@ -15,9 +15,7 @@ macro_rules! scenarios {
 
         #[test]
         fn every_file_has_a_test() {
-            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
-            let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            let files: BTreeSet<String> = names.filter(|name| name.ends_with(".http")).collect();
+            let files: BTreeSet<String> = wire::files().into_iter().collect();
             let tests: BTreeSet<String> = [$(concat!(stringify!($name), ".http")),*].map(str::to_owned).into();
             assert_eq!(files, tests);
         }
