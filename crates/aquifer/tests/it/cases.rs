@@ -26,13 +26,17 @@ scenarios! {
     action
     authentication
     callout
+    coding
     columns
     currencies
     deleted
     deleted_gone
     describe
     download
+    export_states
+    filters
     formats
+    guard
     headers
     home_currency
     idempotency
@@ -40,6 +44,8 @@ scenarios! {
     leniency
     limits
     manifest
+    methods
+    names
     object_export
     owners
     pages
@@ -54,6 +60,7 @@ scenarios! {
     segmentation
     segments
     sessions
+    sessions_aborted
     sessions_deleted
     sessions_delivered
     sessions_forgotten

@@ -1,5 +1,7 @@
 //! Holds an answer against what a scenario expects of it.
 
+use std::io::Read as _;
+
 use serde_json::Value;
 
 use super::scenario::{Known, fill_in, head_and_body};
@@ -30,24 +32,35 @@ pub fn compare(answer: &Answer, expected: &str, times: Times, known: &mut Known)
             faults.push(format!("{name} is {found:?}, not {value}"));
         }
     }
+    let found = unpacked(answer);
     if body.starts_with(['{', '[']) {
-        match (serde_json::from_str(body), serde_json::from_slice(&answer.body)) {
+        match (serde_json::from_str(body), serde_json::from_slice(&found)) {
             (Ok(expected), Ok(found)) => compare_json("", &expected, Some(&found), times, known, &mut faults),
             (Err(error), _) => faults.push(format!("what is expected is not JSON: {error}")),
             (_, Err(_)) => faults.push(format!("not JSON: {}", String::from_utf8_lossy(&answer.body))),
         }
     } else if body.starts_with(['~', '!']) {
-        let text = answer.text();
+        let text = String::from_utf8_lossy(&found);
         for line in fill_in(body, known).lines() {
             let (must, part) = line.split_at(2);
             if text.contains(part) != (must == "~ ") {
                 faults.push(format!("{line}: not so in\n{text}"));
             }
         }
-    } else if !body.is_empty() && fill_in(body, known) != answer.text().trim_end() {
-        faults.push(format!("the body is\n{}", answer.text()));
+    } else if !body.is_empty() && fill_in(body, known) != String::from_utf8_lossy(&found).trim_end() {
+        faults.push(format!("the body is\n{}", String::from_utf8_lossy(&found)));
     }
     faults
+}
+
+/// The body as it was before it was compressed for the way.
+fn unpacked(answer: &Answer) -> Vec<u8> {
+    if answer.header("content-encoding") != Some("gzip") {
+        return answer.body.clone();
+    }
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&*answer.body).read_to_end(&mut plain).unwrap();
+    plain
 }
 
 /// Whether both are times, one of them by the clock of the tests, in the same notation.
