@@ -13,6 +13,7 @@ mod callouts;
 mod cancel;
 mod cases;
 mod client;
+mod compatibility;
 mod crash;
 mod demo;
 mod doors;

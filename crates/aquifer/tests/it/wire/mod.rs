@@ -14,7 +14,8 @@ use serde_json::Value;
 use crate::http::{Answer, Request};
 use compare::{Times, compare};
 use place::{COMMANDS, Here, Place};
-use scenario::{Exchange, Known, Scenario, fill_in, head_and_body};
+pub use scenario::Scenario;
+use scenario::{Exchange, Known, fill_in, head_and_body};
 
 /// Runs one file on a server of its own and says everything in it that is not so.
 pub async fn run(name: &str) {
