@@ -69,6 +69,7 @@ scenarios! {
     sessions_order
     sessions_refusals
     sessions_time
+    snapshot
     split
     states
     throttle
