@@ -10,10 +10,16 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
+
+use tokio::time::timeout;
 
 use crate::server::Server;
 use loopback::Loopback;
+
+/// Far more than a client needs. Some would wait for ever for what does not come.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A machine on which the original's hosts are our server.
 pub struct Machine {
@@ -47,9 +53,9 @@ impl Machine {
     }
 
     pub async fn run(&self, program: &str, args: &[&str]) -> Output {
-        let mut command = self.command(program);
-        command.args(args);
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
+        let mut command = tokio::process::Command::from(self.command(program));
+        let output = timeout(PATIENCE, command.args(args).kill_on_drop(true).output()).await;
+        let output = output.unwrap_or_else(|_| panic!("{program} {args:?} has not ended after {PATIENCE:?}"));
         output.unwrap_or_else(|error| missing(program, &error))
     }
 

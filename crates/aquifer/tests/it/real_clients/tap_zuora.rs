@@ -1,14 +1,15 @@
 //! `tap-zuora`: discovery, syncs from a state, both APIs, both ways to log in, and what it says when something fails.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Output, Stdio},
-};
+use std::process::{Output, Stdio};
 
 use aquifer::job::State;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    time::timeout,
+};
 
-use super::{Machine, failed, succeeded};
+use super::{Machine, PATIENCE, failed, succeeded};
 use crate::{gate::Gate, server::Server};
 
 /// The fields that are selected; Id and UpdatedDate always are.
@@ -201,13 +202,21 @@ async fn tap_zuora_asks_on_after_a_job_was_aborted() {
                                         "schema": schema, "metadata": selected }] });
 
     let config = machine.write("config.json", tap.config.to_string());
-    let mut command = machine.command("tap-zuora");
+    let mut command = tokio::process::Command::from(machine.command("tap-zuora"));
     command.args(["--config", &config]).args(tap.sync_args()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut running = command.spawn().unwrap();
-    let said = BufReader::new(running.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let questions: Vec<String> = said.filter(|line| line.contains("/v1/batch-query/jobs/")).take(20).collect();
-    running.kill().unwrap();
-    running.wait().unwrap();
+    let mut running = command.kill_on_drop(true).spawn().unwrap();
+    let mut said = BufReader::new(running.stderr.take().unwrap()).lines();
+    let questions = timeout(PATIENCE, async {
+        let mut questions = Vec::new();
+        while questions.len() < 20
+            && let Some(line) = said.next_line().await.unwrap()
+        {
+            questions.extend(Some(line).filter(|line| line.contains("/v1/batch-query/jobs/")));
+        }
+        questions
+    });
+    let questions = questions.await.unwrap();
+    running.kill().await.unwrap();
     assert_eq!(questions.len(), 20, "{questions:?}");
     let job = questions[0].rsplit('/').next().unwrap().parse().unwrap();
     assert_eq!(machine.server.ended(job).await.state, State::Aborted);
