@@ -40,8 +40,8 @@ pub struct Elsewhere {
 
 /// What a scenario asks of the server's clock, data and reads.
 pub const COMMANDS: [&str; 14] = [
-    "CLIENT", "CLOCK", "FORGET", "LEFT", "LIMIT", "LOAD", "OBJECTS", "READS", "REVOKE", "ROTATE", "TIDY", "TRIED", "USER",
-    "WAITING",
+    "CLIENT", "CLOCK", "FORGET", "LEFT", "LIMIT", "LOAD", "OBJECTS", "READS", "REVOKE", "ROTATE", "TIDY", "TRIED",
+    "USER", "WAITING",
 ];
 
 impl Here {
@@ -84,7 +84,8 @@ impl Here {
             }
             ("ROTATE", rotation) => {
                 let (name, seconds) = rotation.split_once(' ').unwrap();
-                let overlap = Some(seconds.parse().unwrap()).filter(|seconds| *seconds > 0).map(SignedDuration::from_secs);
+                let overlap =
+                    Some(seconds.parse().unwrap()).filter(|seconds| *seconds > 0).map(SignedDuration::from_secs);
                 let (store, id) = (&*server.running.app.store, &known[&format!("{name}_id")]);
                 let made = access::rotate(store, id, overlap, server.clock.now()).await.unwrap().unwrap();
                 know(known, name, &made);
