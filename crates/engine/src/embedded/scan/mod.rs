@@ -1,7 +1,6 @@
 //! Bulk reading without SQL: all rows of an object, and what they join to-one, straight from the pages of its table.
 //!
-//! Most of the time of a bulk export went into SQLite's machine and its calls for every value, not into reading. So the
-//! leaves of the table's tree are read here, in the same read transaction as everything else, through SQLite's own table
+//! A third of the time of a bulk export went into SQLite's machine and its calls for every value. So the leaves of the table's tree are read here, in the same read transaction as everything else, through SQLite's own table
 //! of pages (<https://www.sqlite.org/dbpage.html>): that one reads through the pager, which knows the log and the
 //! transaction. Cells borrow from the page.
 //!

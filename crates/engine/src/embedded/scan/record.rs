@@ -2,6 +2,8 @@
 //!
 //! As [`super::page`], takes any bytes and needs only the standard library.
 
+use std::mem;
+
 use super::page::{Malformed, varint};
 
 /// A stored value. A text is whatever bytes are there.
@@ -16,16 +18,10 @@ pub enum Value<'a> {
 
 /// Where some values of a record stand; used again from row to row.
 pub struct Layout {
-    /// In the order of the record.
-    wanted: Vec<Wanted>,
-    values: Vec<Place>,
-}
-
-struct Wanted {
-    /// How many values before it nobody wants.
-    skipped: usize,
-    /// Its number in [`Layout::values`].
-    value: usize,
+    /// The columns of the values that are wanted.
+    wanted: Vec<usize>,
+    /// Of every column up to the last one that is wanted: looking which are costs more than to find them all.
+    places: Vec<Place>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,18 +35,10 @@ const ABSENT: Place = Place { kind: 0, start: 0 };
 const PAST_THE_END: Malformed = Malformed("a record that is longer than it says");
 
 impl Layout {
-    /// Of the values in these columns, which all differ. They are then numbered as they are named here, from 0.
+    /// Of the values in these columns. They are then numbered as they are named here, from 0.
     pub fn new(columns: &[usize]) -> Layout {
-        let mut sorted: Vec<(usize, usize)> =
-            columns.iter().enumerate().map(|(value, column)| (*column, value)).collect();
-        sorted.sort_unstable();
-        let mut next = 0;
-        let wanted = sorted.into_iter().map(|(column, value)| {
-            let skipped = column.saturating_sub(next);
-            next = column + 1;
-            Wanted { skipped, value }
-        });
-        Layout { wanted: wanted.collect(), values: vec![ABSENT; columns.len()] }
+        let places = columns.iter().max().map_or(0, |last| last + 1);
+        Layout { wanted: columns.to_vec(), places: vec![ABSENT; places] }
     }
 
     /// Finds the values of a record. It may have fewer than the table has columns, when columns were added after it was
@@ -59,23 +47,45 @@ impl Layout {
     pub fn find(&mut self, record: &[u8]) -> Result<(), Malformed> {
         let (header, size) = varint(record).ok_or(PAST_THE_END)?;
         let mut start = usize::try_from(header).map_err(|_| PAST_THE_END)?;
-        let mut kinds = Kinds(record.get(size..start).ok_or(PAST_THE_END)?);
-        for Wanted { skipped, value } in &self.wanted {
-            start += kinds.skip(*skipped)?;
-            let (kind, length) = kinds.next()?;
-            if let Some(place) = self.values.get_mut(*value) {
-                *place = Place { kind, start: start as u32 };
+        let mut kinds = record.get(size..start).ok_or(PAST_THE_END)?;
+        let mut places = self.places.as_mut_slice();
+        loop {
+            let mut found = 0;
+            for (place, kind) in places.iter_mut().zip(kinds) {
+                if *kind >= 0x80 {
+                    break;
+                }
+                *place = Place { kind: u32::from(*kind), start: start as u32 };
+                start += usize::from(SHORT[usize::from(*kind)]);
+                found += 1;
             }
-            start += length;
+            kinds = &kinds[found..];
+            let left = &mut mem::take(&mut places)[found..];
+            if kinds.is_empty() {
+                left.fill(ABSENT);
+                break;
+            }
+            let Some((place, rest)) = left.split_first_mut() else { break };
+            // A kind of more than one byte: a long text.
+            let (kind, size) = varint(kinds).ok_or(PAST_THE_END)?;
+            let kind = u32::try_from(kind).map_err(|_| PAST_THE_END)?;
+            *place = Place { kind, start: start as u32 };
+            start += length(kind);
+            (places, kinds) = (rest, &kinds[size..]);
         }
         // No record is so long that a place in it is none in 32 bits.
         if start > record.len() || u32::try_from(start).is_err() { Err(PAST_THE_END) } else { Ok(()) }
     }
 
+    #[inline(always)]
+    fn place(&self, value: usize) -> Place {
+        self.wanted.get(value).and_then(|column| self.places.get(*column)).copied().unwrap_or(ABSENT)
+    }
+
     /// A value that is a text.
     #[inline(always)]
     pub fn text<'a>(&self, record: &'a [u8], value: usize) -> Option<&'a [u8]> {
-        let Place { kind, start } = *self.values.get(value)?;
+        let Place { kind, start } = self.place(value);
         let start = start as usize;
         if kind > 12 && kind % 2 == 1 { record.get(start..start + length(kind)) } else { None }
     }
@@ -83,7 +93,7 @@ impl Layout {
     /// A value that is a whole number.
     #[inline(always)]
     pub fn integer(&self, record: &[u8], value: usize) -> Option<i64> {
-        let Place { kind, start } = *self.values.get(value)?;
+        let Place { kind, start } = self.place(value);
         match kind {
             1..=6 => {
                 // One path for all lengths, where eight bytes are left.
@@ -98,7 +108,7 @@ impl Layout {
     /// A value of the record that was shown to [`Layout::find`].
     #[inline]
     pub fn value<'a>(&self, record: &'a [u8], value: usize) -> Value<'a> {
-        let Place { kind, start } = self.values.get(value).copied().unwrap_or(ABSENT);
+        let Place { kind, start } = self.place(value);
         let bytes = record.get(start as usize..).unwrap_or_default();
         match kind {
             12.. => {
@@ -117,52 +127,6 @@ impl Layout {
             // 10 and 11 are reserved; SQLite reads them as nulls.
             _ => Value::Null,
         }
-    }
-}
-
-/// The kinds of the values of a record that are still to come.
-struct Kinds<'a>(&'a [u8]);
-
-impl Kinds<'_> {
-    /// The next kind and its bytes. Null at the end.
-    #[inline(always)]
-    fn next(&mut self) -> Result<(u32, usize), Malformed> {
-        match *self.0 {
-            [kind @ 0..0x80, ref rest @ ..] => {
-                self.0 = rest;
-                Ok((u32::from(kind), usize::from(SHORT[usize::from(kind)])))
-            }
-            [] => Ok((0, 0)),
-            _ => {
-                let (kind, size) = varint(self.0).ok_or(PAST_THE_END)?;
-                self.0 = &self.0[size..];
-                let kind = u32::try_from(kind).map_err(|_| PAST_THE_END)?;
-                Ok((kind, length(kind)))
-            }
-        }
-    }
-
-    /// The bytes of the next so many values. Wide tables have many that nobody wants, so this is most of the work of a
-    /// scan: it looks at one after the other only where one byte is not enough for a kind.
-    #[inline(always)]
-    fn skip(&mut self, values: usize) -> Result<usize, Malformed> {
-        if let Some((skipped, rest)) = self.0.split_at_checked(values) {
-            let (mut bytes, mut seen) = (0, 0);
-            for kind in skipped {
-                bytes += u32::from(SHORT[usize::from(*kind)]);
-                seen |= kind;
-            }
-            if seen < 0x80 {
-                self.0 = rest;
-                return Ok(bytes as usize);
-            }
-        }
-        self.skip_slowly(values)
-    }
-
-    #[inline(never)]
-    fn skip_slowly(&mut self, values: usize) -> Result<usize, Malformed> {
-        (0..values).try_fold(0, |bytes, _| Ok(bytes + self.next()?.1))
     }
 }
 
