@@ -1,8 +1,9 @@
 //! Bulk reading without SQL: all rows of an object, and what they join to-one, straight from the pages of its table.
 //!
-//! A third of the time of a bulk export went into SQLite's machine and its calls for every value. So the leaves of the table's tree are read here, in the same read transaction as everything else, through SQLite's own table
-//! of pages (<https://www.sqlite.org/dbpage.html>): that one reads through the pager, which knows the log and the
-//! transaction. Cells borrow from the page.
+//! A third of the time of a bulk export went into SQLite's machine and its calls for every value. So the leaves of the
+//! table's tree are read here, in the same read transaction as everything else, through SQLite's own table of pages
+//! (<https://www.sqlite.org/dbpage.html>): that one reads through the pager, which knows the log and the transaction. Cells
+//! borrow from the page.
 //!
 //! ```text
 //! Plan::of(bound::Query)  ->  Scanner::open (one a connection)  ->  tree::Walk  ->  page, record  ->  cells
