@@ -4,6 +4,7 @@ use export::{Cell, CellSink, Stopped};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use zoql::{ApiVersion, Catalog, Code, Compiled, Diagnostic, Language, Options, bound};
 
 use super::{
@@ -95,11 +96,13 @@ fn fault(text: &str, compat: zoql::Compat, faults: &[Diagnostic]) -> Error {
 }
 
 /// An answer with records.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
     /// Of the whole result.
     size: u64,
+    /// Their fields as they are named in the object model; a null one is left out.
+    #[schema(value_type = Vec<HashMap<String, Value>>, example = json!([{ "Id": "11111111111111111111111111111101", "Balance": 77.86 }]))]
     records: Box<RawValue>,
     /// Where the next answer begins; absent in the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,7 +179,7 @@ impl<F: FnMut(Box<RawValue>, u64) -> Result<(), Stopped>> Records<F> {
             Cell::Date(date) => self.text(date.as_str()),
             Cell::Datetime(at) => {
                 let at = Timestamp::from_microsecond(at.0).unwrap_or_default();
-                self.text(&datetime(at, &self.zone));
+                self.text(&Datetime::new(at, &self.zone).0);
             }
         }
     }
@@ -217,6 +220,12 @@ impl<F: FnMut(Box<RawValue>, u64) -> Result<(), Stopped>> CellSink for Records<F
 }
 
 /// `2016-05-23T09:12:13.000-07:00`: with milliseconds and a colon in the offset, unlike in files.
-pub fn datetime(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(pattern = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$", example = "2026-11-21T12:00:00.000-08:00")]
+pub struct Datetime(String);
+
+impl Datetime {
+    pub fn new(at: Timestamp, zone: &TimeZone) -> Datetime {
+        Datetime(at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string())
+    }
 }

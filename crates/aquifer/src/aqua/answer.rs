@@ -3,39 +3,42 @@
 
 use std::borrow::Cow;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
-    action::datetime,
-    error::{self, Body, DELETED_UNSUPPORTED, QueryFault},
+    body::{self, Fault},
+    error::{self, DELETED_UNSUPPORTED, QueryFault},
+    quirks::{IncrementalTime, Quirks, StartTime, Version},
+    word::{self, BatchStatus, BatchType, DeletedFormat, JobStatus, Time},
 };
 use crate::{
+    config::Tenant,
     job::{
-        Batch, BatchState, Deleted, Encryption, FaultKind, FileId, Flag, Format, FullReason, Job, JobId, Language,
-        Query, Scope, SnapshotMark, Spec, State,
+        Batch, BatchId, BatchState, Deleted, Encryption, FaultKind, FileId, Format, FullReason, Job, JobId, Query,
+        Scope, SnapshotMark, Spec, State,
     },
-    secret,
 };
 
 /// What a runner at work knows more than the store: rows written so far, by batch.
 pub type RowsSoFar<'a> = &'a dyn Fn(usize) -> Option<u64>;
 
 /// A job as the wire has it, in the order of the original's recordings.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = r"^900\d\d$")]
     error_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
-    encrypted: &'static str,
+    encrypted: word::Encryption,
     use_last_completed_job_queries: bool,
     batches: Vec<BatchAnswer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    start_time: Option<String>,
-    status: &'static str,
+    start_time: Option<StartTime>,
+    status: JobStatus,
     /// Ours: whether the status is the last. Clients that know only `completed` poll for ever on the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     terminal: Option<bool>,
@@ -46,8 +49,8 @@ pub struct JobAnswer<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<JobId>,
-    version: &'a str,
-    format: &'static str,
+    version: Version<'a>,
+    format: word::Format,
     #[serde(skip_serializing_if = "Option::is_none")]
     partner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,30 +60,33 @@ pub struct JobAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     null_replacement: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^LIVE$")]
     source_data: Option<&'static str>,
     offset: u32,
-    /// In milliseconds since 1970, and only in the answer to a submit: the recordings of other answers lack it.
+    /// Only in the answer to a submit: the recordings of other answers lack it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    incremental_time: Option<i64>,
+    incremental_time: Option<IncrementalTime>,
     /// Ours: every fault of every query, where it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<Value>,
+    errors: Option<Vec<Fault<'a>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct BatchAnswer<'a> {
-    localized_status: &'static str,
-    status: &'static str,
+    localized_status: BatchStatus,
+    status: BatchStatus,
     record_count: u64,
+    /// Once the batch is completed, unless it has `segments`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    file_id: Option<String>,
+    file_id: Option<FileId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    segments: Option<Vec<String>>,
+    segments: Option<Vec<FileId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    batch_id: Option<String>,
+    batch_id: Option<BatchId>,
+    #[schema(pattern = r"^\d+\.0$", example = "153.0")]
     api_version: String,
-    batch_type: &'static str,
+    batch_type: BatchType,
     full: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
@@ -88,56 +94,93 @@ struct BatchAnswer<'a> {
     message: Option<&'a str>,
     query: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    deleted: Option<Value>,
+    deleted: Option<DeletedEcho<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     convert_to_currencies: Option<&'a str>,
     /// Ours, as are those that follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     full_reason: Option<FullReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    window: Option<Value>,
+    window: Option<Window<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    started_at: Option<String>,
+    started_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    completed_at: Option<String>,
+    completed_at: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows_so_far: Option<u64>,
 }
 
+/// The `deleted` of the request.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DeletedEcho<'a> {
+    #[schema(example = "Deleted")]
+    column: &'a str,
+    format: DeletedFormat,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    force_export: Option<bool>,
+}
+
+/// Which changes a batch returns. Ours.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Window<'a> {
+    /// Null if it is everything.
+    #[schema(required)]
+    from: Option<Mark<'a>>,
+    to: Mark<'a>,
+}
+
+/// A point in the history of the data.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Mark<'a> {
+    at: Time,
+    /// Opaque: it can only be compared with others.
+    #[schema(example = "17")]
+    position: &'a str,
+}
+
 /// To a submit that was accepted. Neither `startTime` nor any `message`. `full` is what each batch is going to be, as far as
 /// is known.
-pub fn submitted<'a>(job: &'a Job, full: &[bool]) -> JobAnswer<'a> {
+pub fn submitted<'a>(job: &'a Job, full: &[bool], tenant: &Tenant) -> JobAnswer<'a> {
     let batches = job.spec.queries.iter().zip(&job.batches).zip(full);
     let batch = |((query, batch), full): ((_, &Batch), &bool)| BatchAnswer {
-        batch_id: Some(batch.id.to_string()),
+        batch_id: Some(batch.id),
         full: *full,
         ..pending(query)
     };
+    let time = job.spec.incremental_time;
     JobAnswer {
         batches: batches.map(batch).collect(),
-        status: job_word(State::Submitted),
+        status: JobStatus::Submitted,
         terminal: Some(false),
         warnings: Some(warnings(job)),
         id: Some(job.id),
-        incremental_time: job.spec.incremental_time.map(Timestamp::as_millisecond),
-        ..echo(&job.spec)
+        incremental_time: time.map(|time| tenant.quirks.incremental_time(time, tenant.profile)),
+        ..echo(&job.spec, tenant.quirks)
     }
 }
 
 /// To a submit that was refused: the request said back, with neither job id nor batch ids, for there are none.
-pub fn refused<'a>(spec: &'a Spec, code: &'static str, message: String, faults: &[QueryFault]) -> JobAnswer<'a> {
+pub fn refused<'a>(
+    spec: &'a Spec,
+    code: &'static str,
+    message: String,
+    faults: &'a [QueryFault],
+    quirks: Quirks,
+) -> JobAnswer<'a> {
     JobAnswer {
         error_code: Some(code),
-        message: Some(message),
+        message: Some(quirks.refusal(message, faults)),
         batches: spec.queries.iter().map(pending).collect(),
-        status: "error",
-        errors: Some(faults.iter().map(fault_answer).collect()).filter(|_| !faults.is_empty()),
-        ..echo(spec)
+        status: JobStatus::Error,
+        errors: Some(faults.iter().map(body::fault).collect()).filter(|_| !faults.is_empty()),
+        ..echo(spec, quirks)
     }
 }
 
 /// To a question about a job, and to its cancellation.
-pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> JobAnswer<'a> {
+pub fn status<'a>(job: &'a Job, tenant: &Tenant, rows_so_far: RowsSoFar<'_>) -> JobAnswer<'a> {
+    let zone = &tenant.zone();
     let batches = job.spec.queries.iter().zip(&job.batches).enumerate();
     let batch = |(index, (query, batch))| batch_answer(job, query, batch, zone, rows_so_far(index));
     let code = job.fault.as_ref().map(|fault| match fault.kind {
@@ -147,6 +190,7 @@ pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> 
         FaultKind::DeletedNotAllowed => ("90017", DELETED_UNSUPPORTED),
         FaultKind::Internal => ("90010", "Internal Server Error."),
     });
+    let time = job.spec.incremental_time;
     let message = job.fault.as_ref().zip(code).map(|(fault, (_, text))| format!("{text} {}", fault.message));
     // A job that is completed but for what was skipped must not look as if it were whole.
     let skipped = job.batches.iter().find(|batch| batch.state == BatchState::Skipped && job.state == State::Completed);
@@ -156,12 +200,13 @@ pub fn status<'a>(job: &'a Job, zone: &TimeZone, rows_so_far: RowsSoFar<'_>) -> 
         error_code: code.map(|(code, _)| code),
         message,
         batches: batches.map(batch).collect(),
-        start_time: job.snapshot.as_ref().map(|snapshot| time(snapshot.at, zone)),
-        status: job_word(job.state),
+        start_time: job.snapshot.as_ref().map(|snapshot| tenant.quirks.start_time(snapshot.at, zone)),
+        status: job.state.into(),
         terminal: Some(job.state.is_terminal()),
         warnings: Some(warnings(job)),
         id: Some(job.id),
-        ..echo(&job.spec)
+        incremental_time: time.and_then(|time| tenant.quirks.incremental_time_later(time, tenant.profile)),
+        ..echo(&job.spec, tenant.quirks)
     }
 }
 
@@ -175,21 +220,21 @@ fn warnings(job: &Job) -> Vec<Cow<'_, str>> {
 }
 
 /// What every answer says back of the request.
-fn echo(spec: &Spec) -> JobAnswer<'_> {
+fn echo(spec: &Spec, quirks: Quirks) -> JobAnswer<'_> {
     JobAnswer {
         error_code: None,
         message: None,
-        encrypted: encryption_word(spec.encryption),
+        encrypted: spec.encryption.into(),
         use_last_completed_job_queries: spec.use_last_queries,
         batches: Vec::new(),
         start_time: None,
-        status: "error",
+        status: JobStatus::Error,
         terminal: None,
         warnings: None,
         name: spec.name.as_deref(),
         id: None,
-        version: &spec.protocol_version,
-        format: format_word(spec.format),
+        version: quirks.version(&spec.protocol_version),
+        format: spec.format.into(),
         partner: spec.partner.as_deref(),
         project: spec.project.as_deref(),
         notify_url: spec.notify_url.as_deref(),
@@ -202,7 +247,7 @@ fn echo(spec: &Spec) -> JobAnswer<'_> {
 }
 
 fn pending(query: &Query) -> BatchAnswer<'_> {
-    let status = batch_word(BatchState::Pending);
+    let status = BatchStatus::Pending;
     BatchAnswer {
         localized_status: status,
         status,
@@ -211,10 +256,7 @@ fn pending(query: &Query) -> BatchAnswer<'_> {
         segments: None,
         batch_id: None,
         api_version: format!("{}.0", query.api_version),
-        batch_type: match query.language {
-            Language::Export => "zoqlexport",
-            Language::Zoql => "zoql",
-        },
+        batch_type: query.language.into(),
         full: true,
         name: query.name.as_deref(),
         message: None,
@@ -238,91 +280,51 @@ fn batch_answer<'a>(
 ) -> BatchAnswer<'a> {
     let output = batch.output.as_ref().filter(|_| batch.state == BatchState::Completed);
     let (segmented, whole) = (output.filter(|output| output.segmented), output.filter(|output| !output.segmented));
-    let status = batch_word(batch.state);
+    let status = BatchStatus::from(batch.state);
     // A batch that has finished while its job goes on may yet be run again: it has written rows, and ended nothing.
     let written = batch.output.as_ref().map(|output| output.rows).or(rows_so_far);
     BatchAnswer {
         localized_status: status,
         status,
         record_count: output.map_or(0, |output| output.rows),
-        file_id: whole.and_then(|output| output.files.first()).map(|file| file.id.to_string()),
-        segments: segmented.map(|output| output.files.iter().map(|file| file.id.to_string()).collect()),
-        batch_id: Some(batch.id.to_string()),
+        file_id: whole.and_then(|output| output.files.first()).map(|file| file.id),
+        segments: segmented.map(|output| output.files.iter().map(|file| file.id).collect()),
+        batch_id: Some(batch.id),
         message: Some(&batch.message),
         full: job.spec.incremental_time.is_none() && batch.scope.as_ref().is_none_or(|scope| scope.full.is_some()),
         full_reason: batch.scope.as_ref().and_then(|scope| scope.full),
         window: batch.scope.as_ref().map(|scope| window(scope, zone)),
-        started_at: batch.started_at.map(|at| time(at, zone)),
-        completed_at: output.and(batch.ended_at).map(|at| time(at, zone)),
+        started_at: batch.started_at.map(|at| Time::new(at, zone)),
+        completed_at: output.and(batch.ended_at).map(|at| Time::new(at, zone)),
         rows_so_far: written.filter(|_| job.state == State::Executing),
         ..pending(query)
     }
 }
 
 /// Where a window begins and ends: `from` is null if it is everything.
-pub(super) fn window(scope: &Scope, zone: &TimeZone) -> Value {
-    json!({ "from": scope.from.as_ref().map(|from| mark(from, zone)), "to": mark(&scope.to, zone) })
+pub(super) fn window<'a>(scope: &'a Scope, zone: &TimeZone) -> Window<'a> {
+    Window { from: scope.from.as_ref().map(|from| mark(from, zone)), to: mark(&scope.to, zone) }
 }
 
-pub(super) fn mark(mark: &SnapshotMark, zone: &TimeZone) -> Value {
-    json!({ "at": time(mark.at, zone), "position": mark.position })
+pub(super) fn mark<'a>(mark: &'a SnapshotMark, zone: &TimeZone) -> Mark<'a> {
+    Mark { at: Time::new(mark.at, zone), position: &mark.position }
 }
 
-fn deleted_echo(deleted: &Deleted) -> Value {
-    let format = match deleted.flag {
-        Flag::Boolean => "Boolean",
-        Flag::Numeric => "Numeric",
-    };
-    let mut echo = json!({ "column": deleted.column, "format": format });
-    if deleted.force_export {
-        echo["forceExport"] = Value::Bool(true);
-    }
-    echo
+fn deleted_echo(deleted: &Deleted) -> DeletedEcho<'_> {
+    let force_export = deleted.force_export.then_some(true);
+    DeletedEcho { column: &deleted.column, format: deleted.flag.into(), force_export }
 }
 
-fn fault_answer(fault: &QueryFault) -> Value {
-    let mut answer = json!({
-        "query": fault.query,
-        "code": fault.code,
-        "message": fault.message,
-        "line": fault.line,
-        "column": fault.column,
-        "span": { "start": fault.start, "end": fault.end },
-    });
-    for (key, text) in [("name", &fault.name), ("help", &fault.help)] {
-        if let Some(text) = text {
-            answer[key] = Value::String(text.clone());
-        }
-    }
-    answer
+/// Of a file that is there.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileStatus {
+    success: bool,
+    accessible: bool,
+    #[schema(pattern = "^RESTORED$", example = "RESTORED")]
+    status: &'static str,
 }
 
-/// The body of an error that has no job to speak of.
-pub fn error(body: Body, status: u16) -> Value {
-    match body {
-        Body::Aqua { code, message } => json!({ "errorCode": code, "message": message }),
-        Body::Platform { code, message } => json!({
-            "success": false,
-            "processId": secret::hex(&secret::random::<8>()),
-            "code": code,
-            "message": message,
-            "reasons": [{ "code": code, "message": message }],
-        }),
-        Body::OAuth { error, message, at } => json!({
-            "timestamp": datetime(at, &TimeZone::UTC),
-            "status": status,
-            "error": error,
-            "message": message,
-            "path": "/oauth/token",
-        }),
-        Body::Object { code, message } => {
-            json!({ "Success": false, "Errors": [{ "Code": code, "Message": message }] })
-        }
-        Body::NoRecords => json!({ "records": null, "done": true, "size": 0 }),
-        Body::Action { code, message } => json!({ "faultcode": format!("fns:{code}"), "faultstring": message }),
-        Body::Xml { code, message } => json!({ "code": code, "message": message }),
-    }
-}
+pub const ACCESSIBLE: FileStatus = FileStatus { success: true, accessible: true, status: "RESTORED" };
 
 /// What a download of a result file is called, and what it says it is.
 pub fn file_type_and_name(file: FileId, format: Format, encryption: Encryption) -> (&'static str, String) {
@@ -334,49 +336,4 @@ pub fn file_type_and_name(file: FileId, format: Format, encryption: Encryption) 
         (Format::Zip, Encryption::None) => "application/zip",
     };
     (content_type, format!("{file}.{}", format.extension(encryption)))
-}
-
-/// `2021-01-18T17:13:48+0000`: no colon in the offset, no fraction.
-pub(super) fn time(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%z").to_string()
-}
-
-/// Upper case, whatever was sent.
-pub(super) fn format_word(format: Format) -> &'static str {
-    match format {
-        Format::Csv => "CSV",
-        Format::Gzip => "GZIP",
-        Format::Zip => "ZIP",
-    }
-}
-
-pub(super) fn encryption_word(encryption: Encryption) -> &'static str {
-    match encryption {
-        Encryption::None => "none",
-        Encryption::Pgp => "pgp",
-    }
-}
-
-/// Lower case, two l's; never `failed`, which no client of the original has met.
-pub(super) fn job_word(state: State) -> &'static str {
-    match state {
-        State::Submitted => "submitted",
-        State::Executing => "executing",
-        State::Completed => "completed",
-        State::Aborted => "aborted",
-        State::Cancelled => "cancelled",
-        State::Error => "error",
-    }
-}
-
-pub(super) fn batch_word(state: BatchState) -> &'static str {
-    match state {
-        BatchState::Pending => "pending",
-        BatchState::Executing => "executing",
-        BatchState::Completed => "completed",
-        BatchState::Aborted => "aborted",
-        BatchState::Cancelled => "cancelled",
-        BatchState::DeletedNotAllowed => "deleted_notallowed",
-        BatchState::Skipped => "error",
-    }
 }

@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, fmt};
 
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
 
-use super::answer::time;
+use super::word::Time;
 use crate::{
     callout::{address, signature::Secret},
     config,
-    job::{Callout, Job, Spec, State, Try},
+    job::{Callout, Job, JobId, Spec, State, Try},
 };
 
 /// A callout as it is sent.
@@ -160,7 +161,7 @@ fn value(field: Field, job: &Job, zone: &TimeZone) -> String {
         Field::JobStatus => status(job.state).to_owned(),
         Field::PartnerName => job.spec.partner.clone().unwrap_or_default(),
         Field::EventCategory => CATEGORY.to_owned(),
-        Field::EventTimestamp => time(job.ended_at.unwrap_or(job.submitted_at), zone),
+        Field::EventTimestamp => Time::new(job.ended_at.unwrap_or(job.submitted_at), zone).to_string(),
     }
 }
 
@@ -182,26 +183,52 @@ fn escaped(text: &str) -> String {
 
 /// How a callout stands, with its tries. What receivers answered is for the operator alone: whoever submits jobs could
 /// read with it what only the operator's network can.
-pub fn answer(callout: &Callout, zone: &TimeZone) -> Value {
-    let tries = callout.tries.iter().map(|one| json_try(one, zone));
-    json!({
-        "success": true,
-        "jobId": callout.job.id,
-        "state": callout.state.name(),
-        "nextTryAt": callout.due_at.map(|at| time(at, zone)),
-        "tries": tries.collect::<Vec<_>>(),
-    })
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CalloutAnswer<'a> {
+    success: bool,
+    job_id: JobId,
+    #[schema(pattern = "^(waiting|delivered|failed)$", example = "delivered")]
+    state: &'static str,
+    #[schema(required)]
+    next_try_at: Option<Time>,
+    tries: Vec<TryAnswer<'a>>,
 }
 
-fn json_try(one: &Try, zone: &TimeZone) -> Value {
-    json!({
-        "at": time(one.at, zone),
-        "method": one.method,
-        "url": one.url,
-        "status": one.outcome.status(),
-        "error": one.outcome.error(),
-        "milliseconds": one.milliseconds,
-    })
+#[derive(Debug, Serialize, ToSchema)]
+struct TryAnswer<'a> {
+    at: Time,
+    #[schema(example = "GET")]
+    method: &'a str,
+    url: &'a str,
+    /// Of the answer, if there was one.
+    #[schema(required)]
+    status: Option<u16>,
+    /// Why there was none.
+    #[schema(required)]
+    error: Option<&'a str>,
+    milliseconds: u64,
+}
+
+pub fn answer<'a>(callout: &'a Callout, zone: &TimeZone) -> CalloutAnswer<'a> {
+    CalloutAnswer {
+        success: true,
+        job_id: callout.job.id,
+        state: callout.state.name(),
+        next_try_at: callout.due_at.map(|at| Time::new(at, zone)),
+        tries: callout.tries.iter().map(|one| answer_try(one, zone)).collect(),
+    }
+}
+
+fn answer_try<'a>(one: &'a Try, zone: &TimeZone) -> TryAnswer<'a> {
+    TryAnswer {
+        at: Time::new(one.at, zone),
+        method: &one.method,
+        url: &one.url,
+        status: one.outcome.status(),
+        error: one.outcome.error(),
+        milliseconds: one.milliseconds,
+    }
 }
 
 #[cfg(test)]

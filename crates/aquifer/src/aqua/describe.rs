@@ -8,8 +8,11 @@ use zoql::{
     catalog::{Cardinality, Contexts, Field, FieldType, Join, JoinParent, Object},
 };
 
-use super::Error;
-use crate::{access::Rights, config::Owners};
+use super::{Error, quirks::Quirks};
+use crate::{
+    access::Rights,
+    config::{self, Owners},
+};
 
 /// What a description is made for.
 pub struct View<'a> {
@@ -23,9 +26,18 @@ pub struct View<'a> {
     pub base_url: &'a str,
     /// Says of each related object how it is reached.
     pub relationships: bool,
+    pub quirks: Quirks,
 }
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+
+impl<'a> View<'a> {
+    /// The newest model, as far as `rights` go.
+    pub fn new(rights: &'a Rights, tenant: &'a config::Tenant, catalog: &'a Catalog, base_url: &'a str) -> View<'a> {
+        let (owners, quirks, wsdl) = (&tenant.owners, tenant.quirks, ApiVersion::LATEST);
+        View { catalog, rights, owners, wsdl, base_url, relationships: false, quirks }
+    }
+}
 
 impl View<'_> {
     /// Every object that jobs can select from: tap-zuora tries each with `select * from X limit 1`.
@@ -66,13 +78,21 @@ impl View<'_> {
         for field in object.fields.iter().filter(|field| self.is_there(field.since_wsdl)) {
             self.field(object, field, &mut out);
         }
-        // Always there, even if it is empty: zacc and tap-zuora need it, although it is documented to be asked for.
-        out.push_str("  </fields>\n  <related-objects>\n");
+        out.push_str("  </fields>\n");
+        if self.relationships || !self.quirks.related_objects_on_request {
+            self.related_objects(object, &mut out);
+        }
+        out + "</object>\n"
+    }
+
+    /// There even if it is empty: zacc and tap-zuora need it.
+    fn related_objects(&self, object: &Object, out: &mut String) {
+        out.push_str("  <related-objects>\n");
         let joins = object.joins().filter(|(_, join)| self.is_there(self.catalog.object(join.object).since_wsdl));
         for (_, join) in joins.filter(|(id, _)| self.rights.allow_join(object, *id, self.catalog, self.owners)) {
-            self.related(join, &mut out);
+            self.related(join, out);
         }
-        out + "  </related-objects>\n</object>\n"
+        out.push_str("  </related-objects>\n");
     }
 
     /// Fields without a context are internal: they carry joins, and no query sees them.
@@ -195,7 +215,15 @@ mod tests {
 
     fn view(catalog: &Catalog) -> View<'_> {
         let (wsdl, base_url) = (ApiVersion::LATEST, "http://localhost");
-        View { catalog, rights: &RIGHTS, owners: &OWNERS, wsdl, base_url, relationships: false }
+        View {
+            catalog,
+            rights: &RIGHTS,
+            owners: &OWNERS,
+            wsdl,
+            base_url,
+            relationships: false,
+            quirks: Quirks::default(),
+        }
     }
 
     #[test]

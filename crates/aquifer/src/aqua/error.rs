@@ -92,7 +92,10 @@ pub enum Error {
 /// Why there is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenError {
-    UnknownClient,
+    /// With the status that the tenant's quirks say.
+    UnknownClient {
+        status: u16,
+    },
     WrongSecret,
     Deactivated,
     WrongGrantType,
@@ -114,6 +117,7 @@ pub struct QueryFault {
     /// In bytes of the query.
     pub start: usize,
     pub end: usize,
+    pub note: Option<String>,
     pub help: Option<String>,
 }
 
@@ -230,7 +234,8 @@ pub fn no_permission(objects: &[impl AsRef<str>]) -> String {
 impl TokenError {
     fn wire(self, at: Timestamp) -> Wire {
         let (status, error, message) = match self {
-            TokenError::UnknownClient => (401, "Unauthorized", "Invalid client id"),
+            TokenError::UnknownClient { status: 400 } => (400, "Bad Request", "Invalid client id"),
+            TokenError::UnknownClient { .. } => (401, "Unauthorized", "Invalid client id"),
             TokenError::WrongSecret => (401, "Unauthorized", "Invalid client secret"),
             TokenError::Deactivated => (403, "Forbidden", "User is deactivated"),
             TokenError::WrongGrantType => (400, "unsupported_grant_type", "grant_type must be client_credentials"),
@@ -253,6 +258,7 @@ impl QueryFault {
             column: text[line_start..start].chars().count() + 1,
             start: diagnostic.span.start,
             end: diagnostic.span.end,
+            note: diagnostic.note.clone(),
             help: diagnostic.help.clone(),
         }
     }
@@ -270,13 +276,16 @@ impl QueryFault {
             column: 1,
             start: 0,
             end: text.len(),
+            note: None,
             help: None,
         }
     }
 }
 
-/// The bare text is what the documentation has; the reason in parentheses is what a live server adds.
+/// What the documentation has.
+pub const SYNTAX_ERROR: &str = "There is a syntax error in one of the queries in the AQuA input";
+
+/// With the reason in parentheses, as a live server adds it.
 fn syntax_error(faults: &[QueryFault]) -> String {
-    let text = "There is a syntax error in one of the queries in the AQuA input";
-    faults.first().map_or(text.to_owned(), |fault| format!("{text} ({})", fault.classic))
+    faults.first().map_or(SYNTAX_ERROR.to_owned(), |fault| format!("{SYNTAX_ERROR} ({})", fault.classic))
 }

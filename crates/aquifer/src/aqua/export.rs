@@ -1,16 +1,18 @@
 //! Object exports: a job of one query in the words of `/v1/object/export`.
 
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{
     Error,
-    action::datetime,
+    action::Datetime,
     error::QueryFault,
     lenient::{self, Wrong},
     submit,
 };
-use crate::job::{Format, Job, State};
+use crate::job::{FileId, Format, Job, JobId, State};
 
 /// Reads a request, `{"Format": "csv", "Query": "select Id from Account"}` with `Name` and `Zip` if wanted, as the submit
 /// that it stands for: stateless, with API names for headers.
@@ -59,12 +61,27 @@ fn invalid(message: String) -> Error {
     Error::Export { code: "INVALID_VALUE", message }
 }
 
-pub fn created(job: &Job) -> Value {
-    json!({ "Success": true, "Id": job.id })
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schema(as = ExportCreated)]
+pub struct Created {
+    success: bool,
+    id: JobId,
 }
 
-pub fn deleted(job: &Job) -> Value {
-    json!({ "success": true, "id": job.id })
+pub fn created(job: &Job) -> Created {
+    Created { success: true, id: job.id }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportDeleted)]
+pub struct Deleted {
+    success: bool,
+    id: JobId,
+}
+
+pub fn deleted(job: &Job) -> Deleted {
+    Deleted { success: true, id: job.id }
 }
 
 /// Whether a job is one that this door may show: stateless, and of one query.
@@ -72,32 +89,61 @@ pub fn is_export(job: &Job) -> bool {
     job.spec.session().is_none() && job.batches.len() == 1
 }
 
-/// Title Case statuses, `Canceled` with one l; `FileId` only when completed.
-pub fn status(job: &Job, zone: &TimeZone) -> Value {
-    let status = match job.state {
-        State::Submitted => "Pending",
-        State::Executing => "Processing",
-        State::Completed => "Completed",
-        State::Aborted | State::Error => "Failed",
-        State::Cancelled => "Canceled",
-    };
-    let mut answer = json!({
-        "Id": job.id,
-        "CreatedDate": datetime(job.submitted_at, zone),
-        "UpdatedDate": datetime(job.ended_at.unwrap_or(job.submitted_at), zone),
-        "Encrypted": false,
-        "Format": "csv",
-        "Name": job.spec.name,
-        "Query": job.spec.queries.first().map(|query| &query.text),
-        "Size": 0,
-        "Status": status,
-        "StatusReason": job.fault.as_ref().map(|fault| &fault.message),
-        "Zip": job.spec.format == Format::Zip,
-    });
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "PascalCase")]
+pub struct Export<'a> {
+    id: JobId,
+    created_date: Datetime,
+    updated_date: Datetime,
+    encrypted: bool,
+    #[schema(pattern = "^csv$", example = "csv")]
+    format: &'static str,
+    #[schema(required)]
+    name: Option<&'a str>,
+    #[schema(required)]
+    query: Option<&'a str>,
+    /// In bytes, once it is completed.
+    size: u64,
+    status: ExportStatus,
+    #[schema(required)]
+    status_reason: Option<&'a str>,
+    zip: bool,
+    /// Once it is completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_id: Option<FileId>,
+}
+
+/// Title Case here, and one l.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub enum ExportStatus {
+    Pending,
+    Processing,
+    Completed,
+    Failed,
+    Canceled,
+}
+
+pub fn status<'a>(job: &'a Job, zone: &TimeZone) -> Export<'a> {
     let files = || job.batches.iter().filter_map(|batch| batch.output.as_ref()).flat_map(|output| &output.files);
-    if let Some(file) = files().next().filter(|_| job.state == State::Completed) {
-        answer["FileId"] = json!(file.id);
-        answer["Size"] = files().map(|file| file.bytes).sum::<u64>().into();
+    let file_id = files().next().filter(|_| job.state == State::Completed).map(|file| file.id);
+    Export {
+        id: job.id,
+        created_date: Datetime::new(job.submitted_at, zone),
+        updated_date: Datetime::new(job.ended_at.unwrap_or(job.submitted_at), zone),
+        encrypted: false,
+        format: "csv",
+        name: job.spec.name.as_deref(),
+        query: job.spec.queries.first().map(|query| query.text.as_str()),
+        size: file_id.map_or(0, |_| files().map(|file| file.bytes).sum()),
+        status: match job.state {
+            State::Submitted => ExportStatus::Pending,
+            State::Executing => ExportStatus::Processing,
+            State::Completed => ExportStatus::Completed,
+            State::Aborted | State::Error => ExportStatus::Failed,
+            State::Cancelled => ExportStatus::Canceled,
+        },
+        status_reason: job.fault.as_ref().map(|fault| fault.message.as_str()),
+        zip: job.spec.format == Format::Zip,
+        file_id,
     }
-    answer
 }

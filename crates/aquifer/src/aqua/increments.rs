@@ -1,50 +1,116 @@
 //! A session's increments, as JSON. The original has nothing like it, so the words are ours.
 
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::answer::{mark, time, window};
-use crate::job::{Batch, Increment, Query, SessionKey};
+use super::{
+    answer::{Mark, Window, mark, window},
+    word::Time,
+};
+use crate::job::{self, Batch, FileId, FullReason, JobId, Query, SessionKey};
 
 /// Oldest first.
-pub fn list(session: &SessionKey, increments: &[Increment], zone: &TimeZone) -> Value {
-    json!({
-        "success": true,
-        "partner": session.partner,
-        "project": session.project,
-        "increments": increments.iter().map(|one| increment(one, zone)).collect::<Vec<_>>(),
-    })
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Increments<'a> {
+    success: bool,
+    partner: &'a str,
+    project: &'a str,
+    increments: Vec<Increment<'a>>,
 }
 
-fn increment(increment: &Increment, zone: &TimeZone) -> Value {
+/// What one completed job of the session has returned.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Increment<'a> {
+    #[schema(minimum = 1, example = 1)]
+    number: u32,
+    job_id: JobId,
+    #[schema(required)]
+    snapshot: Option<Mark<'a>>,
+    #[schema(required)]
+    completed_at: Option<Time>,
+    #[schema(required)]
+    acknowledged_at: Option<Time>,
+    #[schema(required)]
+    replayed_at: Option<Time>,
+    /// Acknowledged, replayed, or every file downloaded whole.
+    delivered: bool,
+    batches: Vec<IncrementBatch<'a>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct IncrementBatch<'a> {
+    #[schema(required)]
+    name: Option<&'a str>,
+    query: &'a str,
+    full: bool,
+    #[schema(required)]
+    full_reason: Option<FullReason>,
+    #[schema(required)]
+    window: Option<Window<'a>>,
+    record_count: u64,
+    files: Vec<IncrementFile>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct IncrementFile {
+    file_id: FileId,
+    rows: u64,
+    #[schema(required)]
+    downloaded_at: Option<Time>,
+}
+
+/// That something was done.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Done {
+    success: bool,
+}
+
+pub const DONE: Done = Done { success: true };
+
+pub fn list<'a>(session: &'a SessionKey, increments: &'a [job::Increment], zone: &TimeZone) -> Increments<'a> {
+    Increments {
+        success: true,
+        partner: &session.partner,
+        project: &session.project,
+        increments: increments.iter().map(|one| increment(one, zone)).collect(),
+    }
+}
+
+fn increment<'a>(increment: &'a job::Increment, zone: &TimeZone) -> Increment<'a> {
     let job = &increment.job;
     let batches = job.spec.queries.iter().zip(&job.batches);
-    json!({
-        "number": increment.number,
-        "jobId": job.id,
-        "snapshot": job.snapshot.as_ref().map(|snapshot| mark(snapshot, zone)),
-        "completedAt": job.ended_at.map(|at| time(at, zone)),
-        "acknowledgedAt": increment.acknowledged_at.map(|at| time(at, zone)),
-        "replayedAt": increment.replayed_at.map(|at| time(at, zone)),
-        "delivered": increment.is_delivered(),
-        "batches": batches.map(|(query, one)| batch(increment, query, one, zone)).collect::<Vec<_>>(),
-    })
+    Increment {
+        number: increment.number,
+        job_id: job.id,
+        snapshot: job.snapshot.as_ref().map(|snapshot| mark(snapshot, zone)),
+        completed_at: job.ended_at.map(|at| Time::new(at, zone)),
+        acknowledged_at: increment.acknowledged_at.map(|at| Time::new(at, zone)),
+        replayed_at: increment.replayed_at.map(|at| Time::new(at, zone)),
+        delivered: increment.is_delivered(),
+        batches: batches.map(|(query, one)| batch(increment, query, one, zone)).collect(),
+    }
 }
 
-fn batch(increment: &Increment, query: &Query, batch: &Batch, zone: &TimeZone) -> Value {
+fn batch<'a>(increment: &job::Increment, query: &'a Query, batch: &'a Batch, zone: &TimeZone) -> IncrementBatch<'a> {
     let files = batch.output.iter().flat_map(|output| &output.files);
-    let files = files.map(|file| {
-        let downloaded_at = increment.downloads.get(&file.id).map(|at| time(*at, zone));
-        json!({ "fileId": file.id, "rows": file.rows, "downloadedAt": downloaded_at })
+    let files = files.map(|file| IncrementFile {
+        file_id: file.id,
+        rows: file.rows,
+        downloaded_at: increment.downloads.get(&file.id).map(|at| Time::new(*at, zone)),
     });
     let scope = batch.scope.as_ref();
-    json!({
-        "name": query.name,
-        "query": query.text,
-        "full": scope.is_none_or(|scope| scope.full.is_some()),
-        "fullReason": scope.and_then(|scope| scope.full),
-        "window": scope.map(|scope| window(scope, zone)),
-        "recordCount": batch.output.as_ref().map_or(0, |output| output.rows),
-        "files": files.collect::<Vec<_>>(),
-    })
+    IncrementBatch {
+        name: query.name.as_deref(),
+        query: &query.text,
+        full: scope.is_none_or(|scope| scope.full.is_some()),
+        full_reason: scope.and_then(|scope| scope.full),
+        window: scope.map(|scope| window(scope, zone)),
+        record_count: batch.output.as_ref().map_or(0, |output| output.rows),
+        files: files.collect(),
+    }
 }

@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod answer;
+pub mod body;
 pub mod callout;
 pub mod currencies;
 pub mod describe;
@@ -12,6 +13,10 @@ pub mod export;
 pub mod increments;
 mod lenient;
 pub mod manifest;
+pub mod quirks;
+pub mod request;
 pub mod submit;
+pub mod token;
+pub mod word;
 
 pub use error::Error;

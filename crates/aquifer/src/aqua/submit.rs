@@ -150,7 +150,7 @@ pub fn settle(request: &mut Request, tenant: &config::Tenant, last: &[Query]) ->
         return Err(Error::BadOffset);
     }
     if let Some(text) = &request.incremental_time {
-        let time = incremental_time(text, &tenant.increment_zone()).ok_or(Error::BadIncrementalTime)?;
+        let time = incremental_time(text, &tenant.profile.zone()).ok_or(Error::BadIncrementalTime)?;
         spec.incremental_time = Some(time);
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::Config;
 type Table = Map<String, Value>;
 
 /// Sections that hold for every tenant, but for what it says in its own section of the same name.
-const SHARED: [&str; 3] = ["zoql", "limits", "files"];
+const SHARED: [&str; 4] = ["zoql", "limits", "files", "quirks"];
 
 /// How the variables of lists end.
 const LISTS: [&str; 5] = ["__PARTNERS", "__ALLOW", "__CALLOUT_SECRETS", "__ORGS", "__SHARED_OBJECTS"];

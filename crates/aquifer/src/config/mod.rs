@@ -27,7 +27,8 @@ pub use self::args::{DataArgs, TenantArgs};
 pub use self::callout::{Callout, Method, Receiver};
 pub use self::files::{CompressionLevel, Files, Segment};
 pub use self::owners::Owners;
-pub use self::tenant::{DEFAULT, MOST_OFFSET, Profile, SessionPolicy, Tenant, Zone};
+pub use self::tenant::{DEFAULT, MOST_OFFSET, SessionPolicy, Tenant, Zone};
+pub use crate::aqua::quirks::{Profile, Quirks};
 use crate::{clock::Clock, store};
 
 #[derive(Debug, Clone, Default, Deserialize)]

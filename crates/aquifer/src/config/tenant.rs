@@ -4,12 +4,16 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::{Files, Limits, Owners, Receiver, Zoql, callout};
-use crate::{callout::signature::Secret, conversion::Currency};
+use crate::{
+    aqua::quirks::{Profile, Quirks},
+    callout::signature::Secret,
+    conversion::Currency,
+};
 
 /// The tenant that there is without being named.
 pub const DEFAULT: &str = "default";
 
-/// What is particular about a tenant. What its own `zoql`, `limits` and `files` leave out is as the sections of that name
+/// What is particular about a tenant. What its own `zoql`, `limits`, `files` and `quirks` leave out is as the sections of that name
 /// outside of all tenants say.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -43,6 +47,7 @@ pub struct Tenant {
     pub zoql: Zoql,
     pub limits: Limits,
     pub files: Files,
+    pub quirks: Quirks,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
@@ -55,14 +60,6 @@ pub enum SessionPolicy {
     Warn,
     /// The next job covers that window once more.
     Hold,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    #[default]
-    Us,
-    Eu,
 }
 
 /// A zone that exists: an unknown name is a fault of the config, found when it is read.
@@ -80,12 +77,7 @@ impl TryFrom<String> for Zone {
 
 impl Tenant {
     pub fn zone(&self) -> TimeZone {
-        match (&self.zone, self.profile) {
-            (Some(zone), _) => zone.0.clone(),
-            (None, Profile::Eu) => TimeZone::UTC,
-            // The bundled database has this zone; UTC is only what the types ask for.
-            (None, Profile::Us) => TimeZone::get("America/Los_Angeles").unwrap_or(TimeZone::UTC),
-        }
+        self.zone.as_ref().map_or_else(|| self.profile.zone(), |zone| zone.0.clone())
     }
 
     pub(super) fn check(&self) -> anyhow::Result<()> {
@@ -96,11 +88,6 @@ impl Tenant {
         let is_complete = self.home_currency.is_some() || !self.include_home_currency;
         anyhow::ensure!(is_complete, "include_home_currency needs a home_currency");
         callout::check(&self.callouts)
-    }
-
-    /// The zone in which `incrementalTime` is read when it has no offset. The data centre's, not the tenant's.
-    pub fn increment_zone(&self) -> TimeZone {
-        Tenant { zone: None, ..self.clone() }.zone()
     }
 
     /// Who is told of the ends of a partner's jobs: its own receiver, or else that of all.

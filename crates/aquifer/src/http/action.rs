@@ -30,6 +30,8 @@ use crate::{
     aqua::{
         Error,
         action::{self, Page, Records},
+        body::{ActionError, PlatformError},
+        request::{ActionRequest, LocatorRequest},
     },
     secret,
     store::Client,
@@ -115,6 +117,22 @@ impl Cursors {
     }
 }
 
+/// Ask a ZOQL query
+///
+/// Its first page of records. A longer result has a `queryLocator` with which to ask for more.
+#[utoipa::path(
+    post,
+    path = "/v1/action/query",
+    operation_id = "query",
+    tag = "ZOQL",
+    params(("X-Zuora-WSDL-Version" = Option<String>, Header, description = "The version of the object model, 79 unless said")),
+    request_body = ActionRequest,
+    responses(
+        (status = 200, description = "Records", body = Page),
+        (status = 400, description = "What is wrong with the query", body = ActionError),
+        (status = 403, description = "The client may not read it", body = PlatformError),
+    ),
+)]
 pub async fn query(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -132,6 +150,20 @@ pub async fn query(
     answer(&app, cursor.map_err(|error| Error::Internal(error.to_string()))??, deadline).await
 }
 
+/// The next page of records
+///
+/// A locator works once, for a quarter of an hour.
+#[utoipa::path(
+    post,
+    path = "/v1/action/queryMore",
+    operation_id = "queryMore",
+    tag = "ZOQL",
+    request_body = LocatorRequest,
+    responses(
+        (status = 200, description = "Records", body = Page),
+        (status = 400, description = "The locator is none, or no longer", body = ActionError),
+    ),
+)]
 pub async fn query_more(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,

@@ -12,12 +12,30 @@ use axum::{
 use super::{jobs, respond};
 use crate::{
     app::App,
-    aqua::{Error, callout},
+    aqua::{
+        Error,
+        body::PlatformError,
+        callout::{self, CalloutAnswer},
+    },
     job::JobId,
     store::Client,
     tenant::Tenant,
 };
 
+/// How the callout of a job stands
+///
+/// With its tries. Ours.
+#[utoipa::path(
+    get,
+    path = "/v1/batch-query/jobs/{id}/callout",
+    operation_id = "calloutStatus",
+    tag = "Jobs",
+    params(("id" = JobId, Path)),
+    responses(
+        (status = 200, description = "The callout", body = CalloutAnswer<'static>),
+        (status = 404, description = "There is none", body = PlatformError),
+    ),
+)]
 pub async fn status(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -29,6 +47,20 @@ pub async fn status(
     Ok(respond::json(StatusCode::OK, &callout::answer(&found, &tenant.settings.zone())))
 }
 
+/// Send the callout of a job once more
+///
+/// Ours.
+#[utoipa::path(
+    post,
+    path = "/v1/batch-query/jobs/{id}/callout/redeliver",
+    operation_id = "redeliverCallout",
+    tag = "Jobs",
+    params(("id" = JobId, Path)),
+    responses(
+        (status = 200, description = "The callout", body = CalloutAnswer<'static>),
+        (status = 404, description = "There is none", body = PlatformError),
+    ),
+)]
 pub async fn redeliver(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,

@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::json;
 
 use super::{
     conditions::{self, Asked},
@@ -18,13 +17,57 @@ use super::{
 };
 use crate::{
     app::App,
-    aqua::{Error, answer},
+    aqua::{
+        Error,
+        answer::{self, FileStatus},
+        body::PlatformError,
+    },
+    job::FileId,
     store::{Client, PublishedFile},
     tenant::Tenant,
 };
 
 pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
+/// Download a result file
+///
+/// Of a job or an object export. Whole, or the one range that is asked for.
+#[utoipa::path(
+    get,
+    path = "/v1/files/{id}",
+    operation_id = "downloadFile",
+    tag = "Files",
+    params(
+        ("id" = FileId, Path),
+        ("Range" = Option<String>, Header, example = "bytes=0-1023"),
+        ("If-Range" = Option<String>, Header, description = "The `ETag` of the file that is being continued"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the only file that will do"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the file that is there already"),
+    ),
+    responses(
+        (status = 200, description = "The file", content(
+            (String = "text/csv;charset=UTF-8"), (String = "application/x-gzip"), (String = "application/zip"),
+            (String = "application/pgp-encrypted"),
+        ), headers(
+            ("Content-Disposition" = String, description = "The name of the file"),
+            ("ETag" = String),
+            ("Accept-Ranges" = String),
+            ("Repr-Digest" = String, description = "SHA-256 of the whole file"),
+        )),
+        (status = 206, description = "The range", content(
+            (String = "text/csv;charset=UTF-8"), (String = "application/x-gzip"), (String = "application/zip"),
+            (String = "application/pgp-encrypted"),
+        ), headers(("Content-Range" = String))),
+        (status = 304, description = "It is the file of `If-None-Match`"),
+        (status = 403, description = "It is larger than files may be, or the client may not read it", content(
+            (String = "application/xml"), (PlatformError = "application/json"),
+        )),
+        (status = 404, description = "There is no such file, or its time is over", body = PlatformError),
+        (status = 412, description = "It is not the file of `If-Match`", body = PlatformError),
+        (status = 416, description = "The range lies outside the file", body = PlatformError,
+            headers(("Content-Range" = String))),
+    ),
+)]
 pub async fn file(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -57,7 +100,21 @@ pub async fn file(
     Ok(response)
 }
 
-/// Whether a file can be downloaded: the original moves old files to an archive and back.
+/// Whether a file can be downloaded
+///
+/// The original moves old files to an archive and back; here there is none.
+#[utoipa::path(
+    get,
+    path = "/v1/files/{id}/status",
+    operation_id = "fileStatus",
+    tag = "Files",
+    params(("id" = FileId, Path)),
+    responses(
+        (status = 200, description = "It can", body = FileStatus),
+        (status = 403, description = "The client may not read it", body = PlatformError),
+        (status = 404, description = "There is no such file, or its time is over", body = PlatformError),
+    ),
+)]
 pub async fn status(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -65,7 +122,7 @@ pub async fn status(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     find(&app, &client, &tenant, &id).await?;
-    Ok(respond::json(StatusCode::OK, &json!({ "success": true, "accessible": true, "status": "RESTORED" })))
+    Ok(respond::json(StatusCode::OK, &answer::ACCESSIBLE))
 }
 
 async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<PublishedFile, Error> {

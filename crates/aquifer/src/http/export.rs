@@ -17,12 +17,36 @@ use super::{
 };
 use crate::{
     app::App,
-    aqua::{Error, export},
-    job::{Event, Job},
+    aqua::{
+        Error,
+        body::{NoRecords, ObjectError, PlatformError},
+        export::{self, Created, Deleted, Export},
+        request::ExportRequest,
+    },
+    job::{Event, Job, JobId},
     store::{self, Client},
     tenant::Tenant,
 };
 
+/// Start an object export
+///
+/// One query, one file; a stateless job of its own.
+#[utoipa::path(
+    post,
+    path = "/v1/object/export",
+    operation_id = "startExport",
+    tag = "Object exports",
+    params(("DateTimeUtc" = Option<bool>, Header, description = "Datetimes in UTC, and not in the tenant's zone")),
+    request_body = ExportRequest,
+    responses(
+        (status = 200, description = "Its id", body = Created, links(
+            ("status" = (operation_id = "exportStatus", parameters(("id" = "$response.body#/Id")))),
+            ("cancel" = (operation_id = "cancelExport", parameters(("id" = "$response.body#/Id")))),
+        )),
+        (status = 400, description = "Why there is none", body = ObjectError),
+        (status = 403, description = "The client may not read it", body = PlatformError),
+    ),
+)]
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -39,6 +63,21 @@ pub async fn create(
     Ok(respond::json(StatusCode::OK, &export::created(&job)))
 }
 
+/// How an object export is doing
+#[utoipa::path(
+    get,
+    path = "/v1/object/export/{id}",
+    operation_id = "exportStatus",
+    tag = "Object exports",
+    params(("id" = JobId, Path)),
+    responses(
+        (status = 200, description = "The export", body = Export<'static>, links(
+            ("file" = (operation_id = "downloadFile", parameters(("id" = "$response.body#/FileId")))),
+        )),
+        (status = 403, description = "The client may not read it", body = PlatformError),
+        (status = 404, description = "There is no such export", body = NoRecords),
+    ),
+)]
 pub async fn status(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -49,8 +88,22 @@ pub async fn status(
     Ok(respond::json(StatusCode::OK, &export::status(&job, &tenant.settings.zone())))
 }
 
-/// Cancels an export that has not ended. One that has stays until its time is over, as any job does, and says so no
-/// more than the original: the answer is the same.
+/// Cancel an object export
+///
+/// One that has ended stays until its time is over, as any job does, and says so no more than the original: the answer
+/// is the same.
+#[utoipa::path(
+    delete,
+    path = "/v1/object/export/{id}",
+    operation_id = "cancelExport",
+    tag = "Object exports",
+    params(("id" = JobId, Path)),
+    responses(
+        (status = 200, description = "It is cancelled, or had ended", body = Deleted),
+        (status = 403, description = "The client may not read it", body = PlatformError),
+        (status = 404, description = "There is no such export", body = NoRecords),
+    ),
+)]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,

@@ -14,8 +14,12 @@ use super::{describe, respond};
 use crate::{
     app::App,
     aqua::{
-        Error, answer, callout, currencies,
+        Error,
+        answer::{self, JobAnswer},
+        body::JobOrError,
+        callout, currencies,
         error::{self, QueryFault},
+        request::SubmitRequest,
         submit,
     },
     config::SessionPolicy,
@@ -28,7 +32,21 @@ use crate::{
     tenant::Tenant,
 };
 
-/// Accepts a job: when the answer leaves, the job is on disk.
+/// Submit a job
+///
+/// When the answer is here, the job is on disk. A job that is refused is answered with status 200, too, and has no `id`.
+#[utoipa::path(
+    post,
+    path = "/v1/batch-query",
+    operation_id = "submitJob",
+    tag = "Jobs",
+    request_body = SubmitRequest,
+    responses((status = 200, description = "The job, or why there is none", body = JobAnswer<'static>, links(
+        ("status" = (operation_id = "jobStatus", parameters(("id" = "$response.body#/id")))),
+        ("cancel" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))),
+        ("manifest" = (operation_id = "jobManifest", parameters(("id" = "$response.body#/id")))),
+    ))),
+)]
 pub async fn submit(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -42,9 +60,9 @@ pub async fn submit(
         Ok(Accepted { job, full }) => {
             tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
             app.runner.wake();
-            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full)))
+            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full, &tenant.settings)))
         }
-        Err(error) => refuse(&app, &client, &request.spec, error).await,
+        Err(error) => refuse(&app, &client, &tenant, &request.spec, error).await,
     }
 }
 
@@ -131,7 +149,7 @@ fn undelivered(tenant: &Tenant, increments: &[Increment]) -> Option<String> {
 }
 
 /// Says why there is no job, and keeps it for whoever is asked later.
-async fn refuse(app: &App, client: &Client, spec: &Spec, error: Error) -> Result<Response, Error> {
+async fn refuse(app: &App, client: &Client, tenant: &Tenant, spec: &Spec, error: Error) -> Result<Response, Error> {
     let wire = error.wire();
     let (200, error::Body::Aqua { code, message }) = (wire.status, wire.body) else { return Err(error) };
     tracing::info!(client = client.name, code, message, "refused");
@@ -144,9 +162,21 @@ async fn refuse(app: &App, client: &Client, spec: &Spec, error: Error) -> Result
     };
     app.store.add_refusal(&refusal).await?;
     let faults: &[QueryFault] = if let Error::Queries(faults) = &error { faults } else { &[] };
-    Ok(respond::json(StatusCode::OK, &answer::refused(spec, code, message, faults)))
+    Ok(respond::json(StatusCode::OK, &answer::refused(spec, code, message, faults, tenant.settings.quirks)))
 }
 
+/// How a job is doing
+#[utoipa::path(
+    get,
+    path = "/v1/batch-query/jobs/{id}",
+    operation_id = "jobStatus",
+    tag = "Jobs",
+    params(("id" = JobId, Path)),
+    responses((status = 200, description = "The job, or that there is none", body = JobOrError, links(
+        ("file" = (operation_id = "downloadFile", parameters(("id" = "$response.body#/batches/0/fileId")))),
+        ("fileStatus" = (operation_id = "fileStatus", parameters(("id" = "$response.body#/batches/0/fileId")))),
+    ))),
+)]
 pub async fn status(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -157,7 +187,17 @@ pub async fn status(
     Ok(job_response(&app, &tenant, &job))
 }
 
-/// Takes effect at once in the store; the runner, if one is at work, stops within a moment and publishes nothing more.
+/// Cancel a job
+///
+/// Takes effect at once, and nothing more is published. A job that has ended is not cancelled: 90003.
+#[utoipa::path(
+    delete,
+    path = "/v1/batch-query/jobs/{id}",
+    operation_id = "cancelJob",
+    tag = "Jobs",
+    params(("id" = JobId, Path)),
+    responses((status = 200, description = "The cancelled job, or why it is not", body = JobOrError)),
+)]
 pub async fn cancel(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -174,6 +214,15 @@ pub async fn cancel(
     Ok(job_response(&app, &tenant, &job))
 }
 
+/// The last completed job of a session
+#[utoipa::path(
+    get,
+    path = "/v1/batch-query/jobs/partner/{partner}/project/{project}",
+    operation_id = "lastCompletedJob",
+    tag = "Sessions",
+    params(("partner" = String, Path), ("project" = String, Path)),
+    responses((status = 200, description = "The job, or that there is none", body = JobOrError)),
+)]
 pub async fn last_completed(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -204,5 +253,5 @@ pub async fn may_see(client: &Client, tenant: &Tenant, reads: &Reads) -> Result<
 
 fn job_response(app: &App, tenant: &Tenant, job: &Job) -> Response {
     let rows_so_far = |batch| app.runner.rows_so_far(job.id, batch);
-    respond::json(StatusCode::OK, &answer::status(job, &tenant.settings.zone(), &rows_so_far)).into_response()
+    respond::json(StatusCode::OK, &answer::status(job, &tenant.settings, &rows_so_far)).into_response()
 }

@@ -12,11 +12,23 @@ use axum::{
 use super::{jobs, respond};
 use crate::{
     app::App,
-    aqua::{Error, manifest},
+    aqua::{Error, body::ManifestOrError, manifest},
+    job::JobId,
     store::Client,
     tenant::Tenant,
 };
 
+/// What a job has read and written
+///
+/// With the digests of its files, for whoever wants to prove it later. Ours.
+#[utoipa::path(
+    get,
+    path = "/v1/batch-query/jobs/{id}/manifest",
+    operation_id = "jobManifest",
+    tag = "Jobs",
+    params(("id" = JobId, Path)),
+    responses((status = 200, description = "The manifest, or that there is no such job", body = ManifestOrError)),
+)]
 pub async fn of_job(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,

@@ -8,7 +8,8 @@ mod body;
 mod callout;
 mod conditions;
 mod describe;
-mod download;
+mod document;
+pub(crate) mod download;
 mod export;
 mod idempotency;
 pub(crate) mod jobs;
@@ -16,6 +17,7 @@ mod manifest;
 mod owners;
 mod passwords;
 mod respond;
+mod routes;
 mod sent;
 mod serve;
 mod sessions;
@@ -32,7 +34,6 @@ use axum::{
     http::{HeaderMap, Uri, header},
     middleware::{self, Next},
     response::Response,
-    routing::{delete, get, post},
 };
 use percent_encoding::percent_decode_str;
 use tower::{Layer as _, ServiceBuilder, util::MapRequestLayer};
@@ -44,13 +45,10 @@ use tower_http::{
     trace::TraceLayer,
 };
 
+pub use document::{DOCUMENT, VARIANT_OF};
 pub use serve::serve;
 
-use crate::{
-    app::App,
-    aqua,
-    web::{self, layout},
-};
+use crate::{app::App, aqua, web};
 
 /// What the doors remember from one request to the next, until a restart.
 #[derive(Default)]
@@ -64,33 +62,13 @@ pub struct Doors {
 pub type Service = tower::util::MapRequest<Router, fn(Request) -> Request>;
 
 pub fn service(app: Arc<App>) -> Service {
-    let guarded = Router::new()
-        .merge(jobs_under("/v1"))
-        .merge(jobs_under("/apps/api"))
-        .route("/v1/files/{id}", get(download::file))
-        .route("/v1/file/{id}", get(download::file))
-        .route("/apps/api/file/{id}", get(download::file))
-        .route("/apps/api/batch-query/file/{id}", get(download::file))
-        .route("/v1/batch-query/file/{id}", get(download::file))
-        .route("/v1/files/{id}/status", get(download::status))
-        .merge(describe_under("/v1"))
-        .merge(describe_under("/apps/api"))
-        .route("/v1/object/export", post(export::create))
-        .route("/v1/object/export/{id}", get(export::status).merge(delete(export::delete)))
-        .route("/v1/action/query", post(action::query))
-        .route("/v1/action/queryMore", post(action::query_more))
+    let guarded = Router::from(routes::guarded())
         // Each stands around the ones before.
         .route_layer(middleware::from_fn_with_state(app.clone(), idempotency::idempotent))
         .route_layer(middleware::from_fn_with_state(app.clone(), throttle::throttle))
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::authenticate));
-    let open = Router::new()
-        .route("/oauth/token", post(token::token))
-        .route("/healthz", get(health))
-        .route(layout::STYLE, get(layout::style));
-    let pages = Router::new()
-        .route(web::jobs::PATH, get(web::jobs::list))
-        .route("/jobs/{id}", get(web::job::show))
-        .route("/jobs/files/{id}", get(download::file))
+    let open = Router::from(routes::open()).merge(web::routes());
+    let pages = web::guarded_routes()
         .route_layer(middleware::from_fn_with_state(app.clone(), throttle::throttle))
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::authenticate_browser));
     let unpacked = ServiceBuilder::new()
@@ -118,31 +96,15 @@ pub fn service(app: Arc<App>) -> Service {
     MapRequestLayer::new(plain_path as fn(Request) -> Request).layer(router)
 }
 
-/// The AQuA routes, which stand under two prefixes.
-fn jobs_under(prefix: &str) -> Router<Arc<App>> {
-    let routes = Router::new()
-        .route("/batch-query", post(jobs::submit))
-        .route("/batch-query/jobs/{id}", get(jobs::status).merge(delete(jobs::cancel)))
-        .route("/batch-query/jobs/{id}/manifest", get(manifest::of_job))
-        .route("/batch-query/jobs/{id}/callout", get(callout::status))
-        .route("/batch-query/jobs/{id}/callout/redeliver", post(callout::redeliver))
-        .route("/batch-query/jobs/partner/{partner}/project/{project}", get(jobs::last_completed))
-        .route("/batch-query/sessions/{partner}/{project}", get(sessions::list))
-        .route("/batch-query/sessions/{partner}/{project}/increments/{number}/ack", post(sessions::acknowledge))
-        .route("/batch-query/sessions/{partner}/{project}/increments/{number}/replay", post(sessions::replay));
-    Router::new().nest(prefix, routes)
-}
-
-/// Describe, which stands under the same two.
-fn describe_under(prefix: &str) -> Router<Arc<App>> {
-    let routes = Router::new()
-        .route("/describe", get(describe::list))
-        .route("/describe/{object}", get(describe::object))
-        .route("/{wsdl}/describe/{object}", get(describe::object));
-    Router::new().nest(prefix, routes)
-}
-
-/// Whether the server can do its work: whoever balances loads asks this.
+/// Whether the server can do its work
+///
+/// Whoever balances loads asks this.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "Server",
+    responses((status = 200, description = "It can", body = String, content_type = "text/plain;charset=utf-8")),
+)]
 async fn health(State(app): State<Arc<App>>) -> Result<&'static str, aqua::Error> {
     app.store.clients().await?;
     Ok("ok\n")

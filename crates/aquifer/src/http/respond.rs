@@ -9,7 +9,7 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    aqua::{Error, answer, describe, error::Body},
+    aqua::{Error, body, describe, error::Body},
     recipient, store,
 };
 
@@ -38,7 +38,7 @@ impl IntoResponse for Error {
         let status = StatusCode::from_u16(wire.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = match wire.body {
             Body::Xml { code, message } => (status, xml(describe::error(code, &message))).into_response(),
-            body => json(status, &answer::error(body, wire.status)),
+            form => json(status, &body::form(form, wire.status)),
         };
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -8,17 +8,34 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use serde_json::json;
 
 use super::{jobs, respond};
 use crate::{
     app::App,
-    aqua::{Error, answer, increments},
+    aqua::{
+        Error, answer,
+        body::{JobOrError, PlatformError},
+        increments::{self, Done, Increments},
+    },
     job::{BatchState, Increment, Job, JobId, SessionKey, Spec},
     store::Client,
     tenant::Tenant,
 };
 
+/// The increments of a session
+///
+/// Oldest first. Ours.
+#[utoipa::path(
+    get,
+    path = "/v1/batch-query/sessions/{partner}/{project}",
+    operation_id = "listIncrements",
+    tag = "Sessions",
+    params(("partner" = String, Path), ("project" = String, Path)),
+    responses(
+        (status = 200, description = "The increments", body = Increments<'static>),
+        (status = 404, description = "No job of the session has completed", body = PlatformError),
+    ),
+)]
 pub async fn list(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -33,7 +50,20 @@ pub async fn list(
     Ok(respond::json(StatusCode::OK, &increments::list(&key, &increments, &tenant.settings.zone())))
 }
 
-/// Notes that the client has stored an increment.
+/// Say that an increment has arrived
+///
+/// Ours.
+#[utoipa::path(
+    post,
+    path = "/v1/batch-query/sessions/{partner}/{project}/increments/{number}/ack",
+    operation_id = "acknowledgeIncrement",
+    tag = "Sessions",
+    params(("partner" = String, Path), ("project" = String, Path), ("number" = u32, Path, example = 1)),
+    responses(
+        (status = 200, description = "It is noted", body = Done),
+        (status = 404, description = "There is no such increment", body = PlatformError),
+    ),
+)]
 pub async fn acknowledge(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -45,10 +75,23 @@ pub async fn acknowledge(
     if !app.store.acknowledge(&client.tenant, &key, number, app.clock.now()).await? {
         return Err(Error::NoSuchIncrement);
     }
-    Ok(respond::json(StatusCode::OK, &json!({ "success": true })))
+    Ok(respond::json(StatusCode::OK, &increments::DONE))
 }
 
-/// Submits a job that returns the windows of an increment once more.
+/// Return an increment once more
+///
+/// Submits a job with the windows of the increment. Ours.
+#[utoipa::path(
+    post,
+    path = "/v1/batch-query/sessions/{partner}/{project}/increments/{number}/replay",
+    operation_id = "replayIncrement",
+    tag = "Sessions",
+    params(("partner" = String, Path), ("project" = String, Path), ("number" = u32, Path, example = 1)),
+    responses(
+        (status = 200, description = "The job", body = JobOrError),
+        (status = 404, description = "There is no such increment", body = PlatformError),
+    ),
+)]
 pub async fn replay(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
@@ -69,7 +112,7 @@ pub async fn replay(
     app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
     tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
     app.runner.wake();
-    Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full)))
+    Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full, &tenant.settings)))
 }
 
 async fn find(

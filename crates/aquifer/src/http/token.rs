@@ -8,12 +8,17 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use serde_json::{Value, json};
 
 use super::{auth, respond};
 use crate::{
     app::App,
-    aqua::{Error, error::TokenError},
+    aqua::{
+        Error,
+        body::{PlatformError, TokenError},
+        error,
+        request::TokenRequest,
+        token::Granted,
+    },
     secret,
     store::{Client, Token},
 };
@@ -21,6 +26,22 @@ use crate::{
 /// Far more than two names and a secret need.
 const BODY_BYTES: usize = 16 << 10;
 
+/// A token for a client's id and secret
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    operation_id = "token",
+    tag = "Server",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token", body = Granted),
+        (status = 400, description = "Another `grant_type`", body = TokenError),
+        (status = 401, description = "The client is not known, or the secret is wrong", body = TokenError),
+        (status = 403, description = "The client was revoked", body = TokenError),
+        (status = 429, description = "Too many requests for a token", body = PlatformError,
+            headers(("Retry-After" = u64, description = "Seconds"))),
+    ),
+)]
 pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Error> {
     let body = super::body::read(&app, body, BODY_BYTES).await?;
     let granted = grant(&app, &headers, &body).await?;
@@ -31,41 +52,42 @@ pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) 
 
 /// The credentials stand in the form or, from oauthlib, in `Authorization: Basic`; the form wins. Any Bearer token is
 /// ignored: zuora-sdk sends the stale one when it asks for a fresh one.
-async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Value, Error> {
+async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Granted, Error> {
     let now = app.clock.now();
+    let unknown = app.config.tenant.quirks.unknown_client();
     let refused = |error| Error::Token { error, at: now };
     let form: HashMap<_, _> = form_urlencoded::parse(body).collect();
     let field = |name: &str| form.get(name).map(ToString::to_string);
     if field("grant_type").is_none_or(|grant_type| grant_type != "client_credentials") {
-        return Err(refused(TokenError::WrongGrantType));
+        return Err(refused(error::TokenError::WrongGrantType));
     }
     let credentials = field("client_id").zip(field("client_secret")).or_else(|| auth::basic(headers));
-    let (id, password) = credentials.ok_or(refused(TokenError::UnknownClient))?;
+    let (id, password) = credentials.ok_or(refused(unknown))?;
     // Users log in with Basic or key headers only, as in the original.
     let client = app.store.client(&id).await?.filter(|client| !client.is_user());
     // Ids that are no client's have the limit of the tenant that there always is.
     let tenant = client.as_ref().and_then(|client| app.tenants.get(&client.tenant));
     let limit = tenant.map_or(&app.config.tenant, |tenant| &tenant.settings).limits.tokens_per_minute;
     app.doors.throttle.token(client.as_ref().map(|client| client.id.as_str()), limit, now)?;
-    let client = client.ok_or(refused(TokenError::UnknownClient))?;
+    let client = client.ok_or(refused(unknown))?;
     if !client.has_secret(&password, now) {
-        return Err(refused(TokenError::WrongSecret));
+        return Err(refused(error::TokenError::WrongSecret));
     }
     if client.revoked_at.is_some() {
-        return Err(refused(TokenError::Deactivated));
+        return Err(refused(error::TokenError::Deactivated));
     }
     let access_token = secret::hex(&secret::random::<16>());
     let lifetime = app.config.retention.tokens();
     let token = Token { key: secret::token_key(&access_token), client: client.id.clone(), expires_at: now + lifetime };
     app.store.add_token(&token).await?;
-    Ok(json!({
-        "access_token": access_token,
-        "token_type": "bearer",
+    Ok(Granted {
+        access_token,
+        token_type: "bearer",
         // A little has passed already when the client reads this.
-        "expires_in": lifetime.as_secs() - 1,
-        "scope": scope(&client),
-        "jti": secret::hex(&secret::random::<16>()),
-    }))
+        expires_in: lifetime.as_secs() - 1,
+        scope: scope(&client),
+        jti: secret::hex(&secret::random::<16>()),
+    })
 }
 
 /// The client, what it is limited to, and its tenant: `user.0123… entity.2c92… tenant.default`.

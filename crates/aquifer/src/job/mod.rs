@@ -75,7 +75,7 @@ pub struct Output {
 }
 
 /// A column of a result.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutputColumn {
     /// As the header line has it.
     pub name: String,

@@ -84,7 +84,7 @@ pub struct Scope {
 }
 
 /// Why a stateful batch returns everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FullReason {
     /// The session has returned nothing yet.

@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 pub const STYLE: &str = "/style.css";
 
 /// The pages that every page links to, in this order.
-const NAVIGATION: &[(&str, &str)] = &[("/jobs", "Jobs")];
+const NAVIGATION: &[(&str, &str)] = &[("/jobs", "Jobs"), ("/docs", "API")];
 
 /// What a page without scripts may load: our stylesheet and nothing else; no other site may show it in a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \

@@ -52,6 +52,7 @@ scenarios! {
     partners
     queries
     queue
+    quirks
     refusals
     rights
     retention

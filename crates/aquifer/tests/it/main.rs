@@ -16,6 +16,7 @@ mod client;
 mod compatibility;
 mod crash;
 mod demo;
+mod document;
 mod doors;
 mod downloads;
 mod exactness;

@@ -109,7 +109,7 @@ fn who_reads_slowly_costs_less_than_a_mebibyte() {
         assert_eq!(fetch(), digest);
     }
     let grown = memory(server.child.id()).saturating_sub(before);
-    assert!(grown < READERS << 20, "{} KiB for each reader", grown / READERS >> 10);
+    assert!(grown < READERS << 20, "{} KiB for each reader", (grown / READERS) >> 10);
     drop(readers);
     server.kill();
 }

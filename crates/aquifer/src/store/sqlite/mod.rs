@@ -251,8 +251,12 @@ impl Store for Sqlite {
     /// pages back, some at a time so that nobody waits for long.
     async fn tidy(&self) -> Result<()> {
         on(&self.writer, |connection| {
-            connection
-                .execute_batch("PRAGMA wal_checkpoint(passive); PRAGMA optimize; PRAGMA incremental_vacuum(10000)")?;
+            connection.execute_batch("PRAGMA optimize")?;
+            // It gives back a page with each step, and another caller might take but the first.
+            let mut vacuum = connection.prepare("PRAGMA incremental_vacuum(10000)")?;
+            let mut pages = vacuum.query([])?;
+            while pages.next()?.is_some() {}
+            connection.execute_batch("PRAGMA wal_checkpoint(passive)")?;
             Ok(())
         })
         .await

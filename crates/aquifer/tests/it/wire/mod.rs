@@ -11,7 +11,10 @@ use aquifer::{config::Config, job::JobId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use crate::http::{Answer, Request};
+use crate::{
+    document,
+    http::{Answer, Request},
+};
 use compare::{Times, compare};
 use place::{COMMANDS, Here, Place};
 pub use scenario::Scenario;
@@ -108,7 +111,9 @@ async fn play(place: &Place, exchange: &Exchange, known: &mut Known, jobs: &mut 
             let answer = place.send(request).await;
             jobs.extend(submitted(&answer));
             let times = if matches!(place, Place::Here(_)) { Times::Exact } else { Times::Form };
-            return Some(compare(&answer, &exchange.expected, times, known));
+            let mut faults = document::faults(method, argument, &answer);
+            faults.extend(compare(&answer, &exchange.expected, times, known));
+            return Some(faults);
         }
     }
     Some(Vec::new())
