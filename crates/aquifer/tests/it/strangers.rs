@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use aquifer::{clock::Clock as _, job::JobId};
+use aquifer::{clock::Clock as _, http::DOCUMENT, job::JobId};
 use flate2::{Compression, write::GzEncoder};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -43,6 +43,9 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("DELETE", "/v1/object/export/{job}", ""),
     ("POST", "/v1/action/query", r#"{"queryString": "select {field} from Account"}"#),
     ("POST", "/v1/action/queryMore", r#"{"queryLocator": "{locator}"}"#),
+    ("GET", "/jobs", ""),
+    ("GET", "/jobs/{job}", ""),
+    ("GET", "/jobs/files/{file}", ""),
 ];
 
 /// Those routes under every prefix.
@@ -75,6 +78,21 @@ fn gist(answer: &Answer, names: &Names<'_>) -> (u16, String) {
     let is_id = |word: &str| word.len() >= 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let words: Vec<&str> = text.split('"').map(|word| if is_id(word) { "id" } else { word }).collect();
     (answer.status, words.join("\""))
+}
+
+#[test]
+fn strangers_try_every_route_that_is_not_open() {
+    let plain = |path: &str| -> Vec<String> {
+        let is_name = |part: &str| part.starts_with('{') || part == "91.0";
+        path.split('/').map(|part| if is_name(part) { "*".to_owned() } else { part.to_owned() }).collect()
+    };
+    let tried: Vec<_> = routes().map(|(method, path, _)| (method.to_lowercase(), plain(&path))).collect();
+    for (path, item) in DOCUMENT["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let is_tried = tried.contains(&(method.clone(), plain(path)));
+            assert!(is_tried || operation.get("security").is_none(), "{method} {path} is not in the table");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

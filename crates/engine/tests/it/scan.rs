@@ -162,6 +162,43 @@ fn text(random: &mut Random) -> String {
     letter.repeat(length / letter.len())
 }
 
+/// So many different records are joined that they are read all at once in the middle of the query.
+#[test]
+fn a_joined_object_that_is_gathered_is_what_was_looked_up() {
+    const ACCOUNTS: usize = 10_000;
+    let mut random = Random::new(7);
+    let data = Data::new();
+    let mut accounts = "Id,AccountNumber,Name,Balance,AutoPay,ParentId\n".to_owned();
+    for at in 0..ACCOUNTS {
+        let (name, balance) = (text(&mut random), random.pick(&["", "0", "-1.5"]));
+        let parent = random.below(ACCOUNTS * 2);
+        accounts.push_str(&format!("a{at:05},A-{at},{name},{balance},true,a{parent:05}\n"));
+    }
+    let mut invoices = "Id,AccountId,Amount\n".to_owned();
+    for at in 0..20_000 {
+        // A few have none, and some one that is not there.
+        let account = if random.once_in(20) { String::new() } else { format!("a{:05}", random.below(ACCOUNTS + 500)) };
+        invoices.push_str(&format!("i{at:05},{account},{at}\n"));
+    }
+    data.load("Account", &accounts, &data.options()).expect("loaded");
+    data.load("Invoice", &invoices, &data.options()).expect("loaded");
+    let gone: Vec<String> = (0..ACCOUNTS).step_by(7).map(|at| format!("a{at:05}")).collect();
+    let gone = load::Input { object: "Account".to_owned(), path: data.file("gone.txt", gone.join("\n")) };
+    load::delete(&data.source, &gone, instant("2026-03-01T00:00:00Z")).expect("deleted");
+
+    for readers in [1, 3] {
+        let Both { scanned, queried } = Both::of(&data, readers);
+        let [scanned, queried] = [scanned, queried].map(|source| source.begin().expect("a snapshot"));
+        for text in &QUERIES[2..4] {
+            let question = Question::new(text, &data.zone);
+            let [scanned, queried] =
+                [&scanned, &queried].map(|snapshot| answer(&**snapshot, &question, &Rows::LIVE).expect("an answer"));
+            // Twice as much of it would not be read on a screen.
+            assert!(scanned == queried, "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_tree_of_three_levels_is_scanned_in_order() {
     let data = Data::new();

@@ -1,11 +1,15 @@
 //! Joined records, looked up by Id and remembered.
 
-use std::mem;
+use std::{
+    mem,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use rusqlite::{Connection, types::ValueRef};
 
 use super::{
-    plan::{Join, Source},
+    gathered::{Gathered, Gatherer, Shared},
+    plan::{Join, Plan, Source},
     record::{Layout, Value},
 };
 use crate::{
@@ -23,15 +27,28 @@ pub(super) struct Lookups {
 }
 
 /// Finds records of one object. What was found stays in one of a fixed number of slots, that of its Id's hash: rows that
-/// stand together often join the same record, and small objects are joined again and again.
+/// stand together often join the same record. After many searches, an object that is small enough is gathered whole.
 struct Lookup {
     /// The Id that is looked up.
     key: Source,
     statement: Statement,
     fields: usize,
     slots: Vec<Slot>,
-    /// The slot of the current row; none if it joins nothing.
-    current: Option<usize>,
+    searches: u32,
+    gatherer: Gatherer,
+    gathered: Option<Arc<Gathered>>,
+    /// The one that was found last in `gathered`, or that there was none.
+    last: Slot,
+    current: Current,
+}
+
+/// What the current row joins.
+#[derive(Clone, Copy)]
+enum Current {
+    Nothing,
+    Slot(usize),
+    /// [`Lookup::last`], whose texts are in [`Lookup::gathered`].
+    Last,
 }
 
 #[derive(Default)]
@@ -45,11 +62,14 @@ struct Slot {
 }
 
 #[derive(Clone, Copy)]
-enum Stored {
+pub(super) enum Stored {
     Null,
     Integer(i64),
     Text { start: usize, end: usize },
 }
+
+/// Searches that have taken about as long as to gather what there is room for.
+const MANY_SEARCHES: u32 = 8192;
 
 /// Slots of all lookups of a query together.
 const SLOTS: usize = 4096;
@@ -58,30 +78,40 @@ const SLOTS: usize = 4096;
 const LONGEST: usize = 1024;
 
 impl Lookups {
-    pub(super) fn prepare(connection: &Connection, joins: &[Join]) -> Result<Lookups> {
-        let slots = SLOTS / joins.len().max(1);
-        let lookup = |join: &Join| -> Result<Lookup> {
+    pub(super) fn prepare(connection: &Connection, plan: &Plan) -> Result<Lookups> {
+        let slots = SLOTS / plan.joins.len().max(1);
+        let lookup = |(at, join): (usize, &Join)| -> Result<Lookup> {
             let mut lookup = Lookup {
                 key: join.key,
                 statement: Statement::prepare(connection, &join.statement())?,
                 fields: join.fields.len(),
                 slots: Vec::new(),
-                current: None,
+                searches: 0,
+                gatherer: Gatherer::open(connection, join)?,
+                gathered: plan.shared.get(at),
+                last: Slot::default(),
+                current: Current::Nothing,
             };
             lookup.slots.resize_with(slots + 1, Slot::default);
             Ok(lookup)
         };
-        Ok(Lookups { all: joins.iter().map(lookup).collect::<Result<_>>()? })
+        Ok(Lookups { all: plan.joins.iter().enumerate().map(lookup).collect::<Result<_>>()? })
     }
 
     /// Finds what a row of the base table joins.
-    pub(super) fn follow(&mut self, record: &[u8], layout: &Layout) -> Result<()> {
+    pub(super) fn follow(&mut self, shared: &Shared, record: &[u8], layout: &Layout) -> Result<()> {
         for at in 0..self.all.len() {
             let (parents, rest) = self.all.split_at_mut(at);
             let lookup = &mut rest[0];
             match value(parents, lookup.key, record, layout) {
-                Value::Text(key) => lookup.find(key)?,
-                Value::Null => lookup.current = None,
+                Value::Text(key) => {
+                    if lookup.searches == MANY_SEARCHES {
+                        lookup.gathered = shared.gather(at, &mut lookup.gatherer);
+                        lookup.searches += 1;
+                    }
+                    lookup.find(key)?;
+                }
+                Value::Null => lookup.current = Current::Nothing,
                 _ => return Err(Error::new(Kind::Corrupt, "the data file has an Id that is no text")),
             }
         }
@@ -93,8 +123,16 @@ impl Lookups {
         value(&self.all, source, record, layout)
     }
 
+    /// Stops when the flag is raised.
+    pub(super) fn obey(&mut self, cancelled: &Arc<AtomicBool>) {
+        self.all.iter_mut().for_each(|lookup| lookup.gatherer.obey(cancelled));
+    }
+
     pub(super) fn rest(&mut self) {
-        self.all.iter_mut().for_each(|lookup| lookup.statement.reset());
+        for lookup in &mut self.all {
+            lookup.statement.reset();
+            lookup.gatherer.rest();
+        }
     }
 }
 
@@ -108,28 +146,44 @@ fn value<'a>(lookups: &'a [Lookup], source: Source, record: &'a [u8], layout: &L
 
 impl Lookup {
     fn value(&self, value: usize) -> Value<'_> {
-        let Some(slot) = self.current.and_then(|slot| self.slots.get(slot)) else { return Value::Null };
+        let (slot, texts) = match (self.current, &self.gathered) {
+            (Current::Slot(slot), _) => (&self.slots[slot], self.slots[slot].texts.as_slice()),
+            (Current::Last, Some(gathered)) => (&self.last, gathered.texts()),
+            (Current::Nothing | Current::Last, _) => return Value::Null,
+        };
         match slot.values.get(value) {
             Some(Stored::Integer(integer)) => Value::Integer(*integer),
-            Some(Stored::Text { start, end }) => Value::Text(&slot.texts[*start..*end]),
+            Some(Stored::Text { start, end }) => Value::Text(&texts[*start..*end]),
             Some(Stored::Null) | None => Value::Null,
         }
     }
 
     fn find(&mut self, key: &[u8]) -> Result<()> {
+        if let Some(gathered) = &self.gathered {
+            let last = &mut self.last;
+            if last.key != key || key.is_empty() {
+                last.key.clear();
+                last.key.extend_from_slice(key);
+                // Without one it has no values, and all of them are null.
+                gathered.find(key, &mut last.values);
+            }
+            self.current = Current::Last;
+            return Ok(());
+        }
         let shared = self.slots.len() - 1;
         let own = slot_of(key, shared);
         for slot in [own, shared] {
             if self.slots[slot].key == key && !key.is_empty() {
-                self.current = Some(slot);
+                self.current = Current::Slot(slot);
                 return Ok(());
             }
         }
+        self.searches = self.searches.saturating_add(u32::from(self.searches < MANY_SEARCHES));
         let mut found = mem::take(&mut self.slots[own]);
         let filled = self.fill(&mut found, key);
         let slot = if found.texts.len() + key.len() > LONGEST { shared } else { own };
         self.slots[slot] = found;
-        self.current = Some(slot);
+        self.current = Current::Slot(slot);
         filled
     }
 

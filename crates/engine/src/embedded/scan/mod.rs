@@ -14,6 +14,7 @@
 //! SQLite's business.
 
 mod filter;
+mod gathered;
 mod lookup;
 pub mod page;
 mod pages;
@@ -61,7 +62,7 @@ impl Scanner {
             chain: DbPages::open(connection)?,
             long: Vec::new(),
             layout: Layout::new(&places),
-            lookups: Lookups::prepare(connection, &plan.joins)?,
+            lookups: Lookups::prepare(connection, plan)?,
             table,
         })
     }
@@ -85,6 +86,7 @@ impl Scanner {
         sink: &mut dyn CellSink,
     ) -> Result<()> {
         self.leaves.obey(cancelled);
+        self.lookups.obey(cancelled);
         let Scanner { plan, layout, lookups, .. } = self;
         let mut walk = Walk {
             shape: self.table.shape,
@@ -105,7 +107,7 @@ impl Scanner {
                 {
                     return Ok(());
                 }
-                lookups.follow(record, layout)?;
+                lookups.follow(&plan.shared, record, layout)?;
                 if let Some(flag) = plan.flag {
                     sink.cell(flag.cell(Value::Integer(is_deleted.into()))?);
                 }

@@ -7,7 +7,7 @@ use zoql::{
     catalog::{FieldId, ObjectId},
 };
 
-use super::filter::Filter;
+use super::{filter::Filter, gathered::Shared};
 use crate::{
     Rows,
     embedded::part::Decoder,
@@ -23,6 +23,7 @@ pub(in crate::embedded) struct Plan {
     pub(super) columns: Vec<(Source, Decoder)>,
     /// Parents before children.
     pub(super) joins: Vec<Join>,
+    pub(super) shared: Shared,
     /// Of columns of `base`.
     pub(super) filter: Option<Filter>,
     /// The names of the base table's columns that are needed; where they stand, every connection finds out in its own
@@ -46,7 +47,7 @@ pub(super) enum Source {
 pub(super) struct Join {
     /// The Id.
     pub(super) key: Source,
-    object: String,
+    pub(super) object: String,
     /// What is needed of it.
     pub(super) fields: Vec<String>,
 }
@@ -94,6 +95,7 @@ impl Plan {
             flag: rows.flag.map(Decoder::of_flag),
             columns: Vec::with_capacity(columns.len()),
             joins: Vec::with_capacity(joins.len()),
+            shared: Shared::new(joins.len()),
             filter: None,
             base: vec![names::DELETED.to_owned()],
         };

@@ -1,0 +1,217 @@
+//! Joined objects that are small enough to be kept whole.
+//!
+//! A lookup by Id costs SQLite searches in two trees that do not fit into its cache: some microseconds. Where a query has
+//! made many, all records of the object are read once instead, in the order of the table, and every reader of the query
+//! finds them here.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
+};
+
+use rusqlite::Connection;
+
+use super::{
+    lookup::Stored,
+    pages::{DbPages, Table},
+    plan::Join,
+    record::{Layout, Value},
+    tree::Walk,
+};
+use crate::{
+    Result,
+    error::{Error, Kind},
+    sql::names,
+};
+
+/// What the readers of a query share: of each of its joins, all records, once somebody has read them.
+pub(super) struct Shared {
+    objects: Vec<OnceLock<Option<Arc<Gathered>>>>,
+    /// How many bytes there is room for.
+    left: Mutex<usize>,
+}
+
+/// Bytes that all objects of a query may take together.
+const ROOM: usize = 36 << 20;
+
+impl Shared {
+    pub(super) fn new(joins: usize) -> Shared {
+        Shared { objects: (0..joins).map(|_| OnceLock::new()).collect(), left: Mutex::new(ROOM) }
+    }
+
+    /// The records of a join, if they are here.
+    pub(super) fn get(&self, join: usize) -> Option<Arc<Gathered>> {
+        self.objects.get(join)?.get()?.clone()
+    }
+
+    /// The same, read first if nobody has. `None` if there is no room for them, or they cannot be read: then lookups go on,
+    /// and say what is wrong.
+    pub(super) fn gather(&self, join: usize, gatherer: &mut Gatherer) -> Option<Arc<Gathered>> {
+        let gathered = self.objects.get(join)?.get_or_init(|| {
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            let gathered = gatherer.gather(*left).ok()?;
+            *left -= gathered.size();
+            Some(Arc::new(gathered))
+        });
+        gathered.clone()
+    }
+}
+
+/// Reads all records of an object on one connection.
+pub(super) struct Gatherer {
+    table: Table,
+    leaves: DbPages,
+    chain: DbPages,
+    layout: Layout,
+    fields: usize,
+}
+
+/// The columns before the wanted ones.
+const ID: usize = 0;
+const DELETED: usize = 1;
+const FIRST: usize = 2;
+
+impl Gatherer {
+    pub(super) fn open(connection: &Connection, join: &Join) -> Result<Gatherer> {
+        let table = Table::find(connection, &join.object)?;
+        let names = ["Id", names::DELETED].into_iter().chain(join.fields.iter().map(String::as_str));
+        let places = names.map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+        let (leaves, chain) = (DbPages::open(connection)?, DbPages::open(connection)?);
+        Ok(Gatherer { table, leaves, chain, layout: Layout::new(&places), fields: join.fields.len() })
+    }
+
+    pub(super) fn obey(&mut self, cancelled: &Arc<AtomicBool>) {
+        self.leaves.obey(cancelled);
+    }
+
+    pub(super) fn rest(&mut self) {
+        self.leaves.rest();
+        self.chain.rest();
+    }
+
+    fn gather(&mut self, room: usize) -> Result<Gathered> {
+        let mut gathered = Gathered::new(self.fields);
+        let Gatherer { layout, fields, .. } = self;
+        let mut walk = Walk {
+            shape: self.table.shape,
+            first: i64::MIN,
+            last: i64::MAX,
+            leaves: &mut self.leaves,
+            chain: &mut self.chain,
+            long: &mut Vec::new(),
+            before: None,
+            see: |record: &[u8]| {
+                layout.find(record)?;
+                if layout.value(record, DELETED) != Value::Integer(0) {
+                    return Ok(());
+                }
+                // No text is equal to what is none.
+                let Value::Text(id) = layout.value(record, ID) else { return Ok(()) };
+                gathered.add(id, (FIRST..FIRST + *fields).map(|field| layout.value(record, field)))?;
+                if gathered.size() > room { Err(unfit("there is no room for it")) } else { Ok(()) }
+            },
+        };
+        walk.run(self.table.root)?;
+        gathered.bytes.shrink_to_fit();
+        Ok(gathered)
+    }
+}
+
+/// The live records of an object, by Id.
+pub(super) struct Gathered {
+    hasher: RandomState,
+    /// Where a record begins, by the hash of its Id.
+    places: HashMap<u64, u32>,
+    /// Of each record the Id, then its values, each after a byte that says what it is.
+    bytes: Vec<u8>,
+    fields: usize,
+}
+
+const NULL: u8 = 0;
+const INTEGER: u8 = 1;
+const TEXT: u8 = 2;
+
+/// What an entry of `places` takes, with what a table of hashes leaves free.
+const PLACE_BYTES: usize = 32;
+
+impl Gathered {
+    fn new(fields: usize) -> Gathered {
+        Gathered { hasher: RandomState::new(), places: HashMap::new(), bytes: Vec::new(), fields }
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.len() + self.places.len() * PLACE_BYTES
+    }
+
+    fn add<'a>(&mut self, id: &[u8], values: impl Iterator<Item = Value<'a>>) -> Result<()> {
+        let place = u32::try_from(self.bytes.len()).map_err(|_| unfit("it is too long"))?;
+        match self.places.entry(self.hasher.hash_one(id)) {
+            Entry::Vacant(free) => free.insert(place),
+            Entry::Occupied(_) => return Err(unfit("two of its Ids have one hash")),
+        };
+        self.push(Value::Text(id))?;
+        values.into_iter().try_for_each(|value| self.push(value))
+    }
+
+    fn push(&mut self, value: Value<'_>) -> Result<()> {
+        match value {
+            Value::Null => self.bytes.push(NULL),
+            Value::Integer(integer) => {
+                self.bytes.push(INTEGER);
+                self.bytes.extend_from_slice(&integer.to_le_bytes());
+            }
+            Value::Text(text) => {
+                let length = u32::try_from(text.len()).map_err(|_| unfit("it has a text that is too long"))?;
+                self.bytes.push(TEXT);
+                self.bytes.extend_from_slice(&length.to_le_bytes());
+                self.bytes.extend_from_slice(text);
+            }
+            Value::Real(_) | Value::Blob(_) => return Err(unfit("it has a value of another kind")),
+        }
+        Ok(())
+    }
+
+    /// Finds the values of the record with this Id, as places in [`Gathered::texts`]; false if there is none.
+    pub(super) fn find(&self, id: &[u8], values: &mut Vec<Stored>) -> bool {
+        values.clear();
+        let Some(mut at) = self.places.get(&self.hasher.hash_one(id)).map(|place| *place as usize) else {
+            return false;
+        };
+        // No two Ids that are here have one hash, but one that is not here may have that of another.
+        match self.pull(&mut at) {
+            Some(Stored::Text { start, end }) if self.bytes.get(start..end) == Some(id) => {}
+            _ => return false,
+        }
+        values.extend((0..self.fields).map_while(|_| self.pull(&mut at)));
+        true
+    }
+
+    fn pull(&self, at: &mut usize) -> Option<Stored> {
+        let (kind, rest) = self.bytes.get(*at..)?.split_first()?;
+        let start = *at + 1;
+        match *kind {
+            INTEGER => {
+                *at = start + 8;
+                rest.first_chunk().map(|bytes| Stored::Integer(i64::from_le_bytes(*bytes)))
+            }
+            TEXT => {
+                let length = u32::from_le_bytes(*rest.first_chunk()?) as usize;
+                *at = start + 4 + length;
+                Some(Stored::Text { start: start + 4, end: *at })
+            }
+            _ => {
+                *at = start;
+                Some(Stored::Null)
+            }
+        }
+    }
+
+    pub(super) fn texts(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn unfit(why: &str) -> Error {
+    Error::new(Kind::Internal, format!("the object is not kept: {why}"))
+}
