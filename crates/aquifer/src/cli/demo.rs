@@ -170,6 +170,7 @@ impl Args {
   url            {url}
   client id      {id}
   client secret  {secret}
+  in a browser   {url}/jobs with these, {url}/docs without
 
 A token:
 
