@@ -41,12 +41,12 @@ impl Pages for File<'_> {
 fuzz_target!(|bytes: &[u8]| {
     let Some(shape) = Shape::new(PAGE, 0) else { return };
     let (mut leaves, mut chain, mut long) = (File(bytes), File(bytes), Vec::new());
-    let mut layout = Layout::new(&COLUMNS);
+    let mut layout = Layout::up_to(&COLUMNS);
     let see = |record: &[u8]| {
         layout.find(record)?;
-        for value in 0..COLUMNS.len() {
-            let (any, text) = (layout.value(record, value), layout.text(record, value));
-            let integer = layout.integer(record, value);
+        for column in COLUMNS {
+            let (any, text) = (layout.value(record, column), layout.text(record, column));
+            let integer = layout.integer(record, column);
             assert!(text.is_none_or(|text| any == scan::record::Value::Text(text)));
             assert!(integer.is_none_or(|integer| any == scan::record::Value::Integer(integer)));
         }

@@ -217,18 +217,19 @@ pub(super) fn ascii(text: &[u8]) -> Option<&str> {
 
 #[inline(always)]
 fn is_ascii(text: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let Some(last) = text.last_chunk::<8>() else {
-        let halves = text.first_chunk::<4>().zip(text.last_chunk::<4>());
-        return match halves {
-            Some((first, last)) => (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH as u32 == 0,
-            None => text.iter().all(u8::is_ascii),
-        };
-    };
-    // The last word overlaps the one before.
-    let all =
-        text.as_chunks::<8>().0.iter().fold(u64::from_ne_bytes(*last), |all, word| all | u64::from_ne_bytes(*word));
-    all & HIGH == 0
+    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
+    // What covers the text may overlap.
+    if text.len() > 32 {
+        text.is_ascii()
+    } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        (u128::from_ne_bytes(*first) | u128::from_ne_bytes(*last)) & HIGH == 0
+    } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH as u64 == 0
+    } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH as u32 == 0
+    } else {
+        text.iter().fold(0, |all, byte| all | byte) < 0x80
+    }
 }
 
 /// # Safety

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::DatetimeStyle;
+use super::{DatetimeStyle, room::Room};
 use crate::cell::Timestamp;
 
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -13,55 +13,61 @@ pub(super) struct DatetimeWriter {
     zone: Offsets,
     /// Present if midnights there are written as dates.
     los_angeles: Option<Offsets>,
-    day: Day,
+    /// By column of the file.
+    days: Vec<Day>,
 }
 
-/// The local day written last: rows that follow each other are often of one.
+/// The local day written last in a column: rows that follow each other are often of one.
+#[derive(Clone)]
 struct Day {
     /// `from <= t < until`, in microseconds since 1970: the day, or what of it has the same offset.
     from: i64,
     until: i64,
     /// When its clock shows midnight or, where the offset changes on that day, would have shown it.
     midnight: i64,
-    /// A datetime of that day, filled up.
+    /// A datetime of that day and a comma, filled up.
     text: [u8; TEXT],
     len: usize,
     /// Where the time is in it.
     time: usize,
 }
 
-/// Longer than any datetime, and copied in a few instructions.
+/// Longer than any datetime and a comma, and copied in a few instructions.
 const TEXT: usize = 32;
 
 impl DatetimeWriter {
-    pub(super) fn new(style: &DatetimeStyle) -> DatetimeWriter {
+    pub(super) fn new(style: &DatetimeStyle, columns: usize) -> DatetimeWriter {
+        // Holds for no time at all.
+        let never = Day { from: 0, until: 0, midnight: 0, text: [0; TEXT], len: 0, time: 0 };
         DatetimeWriter {
             zone: Offsets::new(style.zone.clone(), style.colon_in_offset),
             los_angeles: style.date_at_midnight_los_angeles.then(|| Offsets::new(los_angeles(), false)),
-            // Holds for no time at all.
-            day: Day { from: 0, until: 0, midnight: 0, text: [0; TEXT], len: 0, time: 0 },
+            days: vec![never; columns],
         }
     }
 
+    /// With a comma behind it. The column is counted from 0.
     #[inline]
-    pub(super) fn write(&mut self, at: Timestamp, out: &mut Vec<u8>) {
+    pub(super) fn write_cell(&mut self, at: Timestamp, column: usize, out: &mut Room) {
         if self.los_angeles.is_some() && self.write_midnight(at, out) {
             return;
         }
-        if at.0 < self.day.from || at.0 >= self.day.until {
-            self.day = self.look_up(at);
+        let day = &self.days[column];
+        if at.0 < day.from || at.0 >= day.until {
+            self.days[column] = self.look_up(at);
         }
-        self.day.write(at, out);
+        self.days[column].write_cell(at, out);
     }
 
     /// Writes the date if it is midnight in Los Angeles.
-    fn write_midnight(&mut self, at: Timestamp, out: &mut Vec<u8>) -> bool {
+    fn write_midnight(&mut self, at: Timestamp, out: &mut Room) -> bool {
         let utc = at.0.div_euclid(MICROS);
         let Some(los_angeles) = &mut self.los_angeles else { return false };
         let local = utc + los_angeles.at(utc).seconds;
         let is_midnight = local.rem_euclid(SECONDS_PER_DAY) == 0;
         if is_midnight {
-            out.extend_from_slice(CivilDate::from_day(local / SECONDS_PER_DAY).as_bytes());
+            out.push(CivilDate::from_day(local / SECONDS_PER_DAY).as_bytes());
+            out.push_array(b",");
         }
         is_midnight
     }
@@ -76,33 +82,47 @@ impl DatetimeWriter {
         let date = CivilDate::from_day(day);
         let (date, suffix) = (date.as_bytes(), offset.text.as_bytes());
         let time = date.len() + 1;
-        let len = time + 8 + suffix.len();
-        let mut text = [0; TEXT];
+        let end = time + 8 + suffix.len();
+        let mut text = [b','; TEXT];
         text[..date.len()].copy_from_slice(date);
         text[date.len()] = b'T';
-        text[time + 8..len].copy_from_slice(suffix);
+        text[time + 8..end].copy_from_slice(suffix);
 
         // Saturating: at the ends of what microseconds reach a day is cut off.
-        let from = midnight.max(self.zone.from).saturating_mul(MICROS);
-        let until = (midnight + SECONDS_PER_DAY).min(self.zone.until).saturating_mul(MICROS);
+        let from = midnight.max(offset.from).saturating_mul(MICROS);
+        let until = (midnight + SECONDS_PER_DAY).min(offset.until).saturating_mul(MICROS);
         // Wraps, as the difference to it does.
-        Day { from, until, midnight: midnight.wrapping_mul(MICROS), text, len, time }
+        Day { from, until, midnight: midnight.wrapping_mul(MICROS), text, len: end + 1, time }
     }
 }
 
 impl Day {
     /// Takes an instant of the day.
     #[inline]
-    fn write(&self, at: Timestamp, out: &mut Vec<u8>) {
+    fn write_cell(&self, at: Timestamp, out: &mut Room) {
         let second = (at.0.wrapping_sub(self.midnight) as u64 / MICROS as u64) as usize;
         let [h, i] = two_digits(second / 3600 % 100);
         let [m, n] = two_digits(second / 60 % 60);
         let [s, t] = two_digits(second % 60);
-        let mut text = self.text;
-        text[self.time..self.time + 8].copy_from_slice(&[h, i, b':', m, n, b':', s, t]);
-        // All of it, since that is no call, and what is too much is taken away.
-        out.extend_from_slice(&text);
-        out.truncate(out.len() - (TEXT - self.len));
+        let time = [h, i, b':', m, n, b':', s, t];
+        // All of the text, since that is no call. What is too much is written over by the next cell.
+        match out.ahead() {
+            Some(ahead) => {
+                self.fill(ahead, time);
+                out.advance(self.len);
+            }
+            None => {
+                let mut text = [0; TEXT];
+                self.fill(&mut text, time);
+                out.push(&text[..self.len]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fill(&self, ahead: &mut [u8; TEXT], time: [u8; 8]) {
+        *ahead = self.text;
+        ahead[self.time..][..8].copy_from_slice(&time);
     }
 }
 
@@ -111,18 +131,20 @@ fn los_angeles() -> TimeZone {
     TimeZone::get("America/Los_Angeles").expect("the database has the zone")
 }
 
-/// The offsets of a zone, with the one used last and the time it holds for.
+/// The offsets of a zone, as far as anybody has asked.
 struct Offsets {
     zone: TimeZone,
     colon: bool,
+    /// Sorted; between them there is what nobody has asked for yet.
+    known: Vec<Offset>,
+}
+
+/// An offset, and for how long it holds.
+#[derive(Clone, Copy)]
+struct Offset {
     /// `from <= t < until`, in seconds since 1970.
     from: i64,
     until: i64,
-    offset: Offset,
-}
-
-#[derive(Clone, Copy)]
-struct Offset {
     /// East of UTC, in whole minutes.
     seconds: i64,
     text: OffsetText,
@@ -130,27 +152,32 @@ struct Offset {
 
 impl Offsets {
     fn new(zone: TimeZone, colon: bool) -> Offsets {
-        // Holds for no time at all, so that the first look-up asks the zone.
-        Offsets { zone, colon, from: 0, until: 0, offset: Offset::new(0, colon) }
+        Offsets { zone, colon, known: Vec::new() }
     }
 
     #[inline]
     fn at(&mut self, second: i64) -> Offset {
-        if second < self.from || second >= self.until {
-            self.look_up(second);
+        let place = self.known.partition_point(|known| known.until <= second);
+        match self.known.get(place) {
+            Some(known) if known.from <= second => *known,
+            _ => {
+                let found = self.look_up(second);
+                self.known.insert(place, found);
+                found
+            }
         }
-        self.offset
     }
 
     #[cold]
-    fn look_up(&mut self, second: i64) {
+    fn look_up(&self, second: i64) -> Offset {
         let at = instant(second);
         // `preceding` is exclusive, and transitions are on whole seconds.
         let last = self.zone.preceding(instant(second.saturating_add(1))).next();
         let next = self.zone.following(at).next();
-        self.from = last.map_or(i64::MIN, |transition| transition.timestamp().as_second());
-        self.until = next.map_or(i64::MAX, |transition| transition.timestamp().as_second());
-        self.offset = Offset::new(self.zone.to_offset(at).seconds(), self.colon);
+        let from = last.map_or(i64::MIN, |transition| transition.timestamp().as_second());
+        let until = next.map_or(i64::MAX, |transition| transition.timestamp().as_second());
+        let (seconds, text) = in_minutes(self.zone.to_offset(at).seconds(), self.colon);
+        Offset { from, until, seconds, text }
     }
 }
 
@@ -160,22 +187,20 @@ fn instant(second: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_second(second).unwrap_or(nearest)
 }
 
-impl Offset {
-    /// Before zones were standardised, offsets had seconds (`-7:52:58` in Los Angeles until 1883), which the format
-    /// has no place for. Such an offset is rounded to minutes and the clock time follows it, so that the text still
-    /// denotes the instant.
-    fn new(seconds: i32, colon: bool) -> Offset {
-        let minutes = (seconds + 30).div_euclid(60);
-        let [sign, hours, rest] = [i32::from(minutes < 0), minutes.abs() / 60, minutes.abs() % 60];
-        let [h, i] = two_digits(hours as usize);
-        let [m, n] = two_digits(rest as usize);
-        let sign = if sign == 1 { b'-' } else { b'+' };
-        let text = match colon {
-            true => OffsetText { bytes: [sign, h, i, b':', m, n], len: 6 },
-            false => OffsetText { bytes: [sign, h, i, m, n, 0], len: 5 },
-        };
-        Offset { seconds: i64::from(minutes) * 60, text }
-    }
+/// Before zones were standardised, offsets had seconds (`-7:52:58` in Los Angeles until 1883), which the format has no
+/// place for. Such an offset is rounded to minutes and the clock time follows it, so that the text still denotes the
+/// instant.
+fn in_minutes(seconds: i32, colon: bool) -> (i64, OffsetText) {
+    let minutes = (seconds + 30).div_euclid(60);
+    let [sign, hours, rest] = [i32::from(minutes < 0), minutes.abs() / 60, minutes.abs() % 60];
+    let [h, i] = two_digits(hours as usize);
+    let [m, n] = two_digits(rest as usize);
+    let sign = if sign == 1 { b'-' } else { b'+' };
+    let text = match colon {
+        true => OffsetText { bytes: [sign, h, i, b':', m, n], len: 6 },
+        false => OffsetText { bytes: [sign, h, i, m, n, 0], len: 5 },
+    };
+    (i64::from(minutes) * 60, text)
 }
 
 #[derive(Clone, Copy)]

@@ -4,12 +4,14 @@
 //! text that needs no quotes is one copy after one scan.
 
 mod datetime;
+mod room;
 mod text;
 
 use jiff::tz::TimeZone;
 
 use crate::cell::{Cell, CellSink, Date, Stopped, Timestamp};
 use datetime::DatetimeWriter;
+use room::Room;
 use text::Texts;
 
 /// How the cells of a file are written; one for the whole file.
@@ -52,12 +54,13 @@ pub struct Column {
 
 /// Turns cells into lines. Takes any cell without fail: as a [`CellSink`] it never stops.
 pub struct Encoder {
-    out: Vec<u8>,
+    out: Room,
     /// The cell that comes next, counted from 0.
     column: usize,
     width: usize,
     /// By column; empty if no column is masked.
     masked: Vec<bool>,
+    /// With its comma.
     null: Vec<u8>,
     texts: Texts,
     datetimes: DatetimeWriter,
@@ -70,21 +73,22 @@ pub struct Encoder {
 impl Encoder {
     pub fn new(columns: &[Column], style: &Style) -> Encoder {
         let mut texts = Texts::new(style);
-        let mut null = Vec::new();
+        let mut null = Room::default();
         if !style.null_replacement.is_empty() {
             texts.write_unguarded(&style.null_replacement, &mut null);
         }
+        null.push(b",");
         Encoder {
-            out: Vec::new(),
+            out: Room::default(),
             column: 0,
             width: columns.len(),
             masked: match columns.iter().any(|column| column.masked) {
                 true => columns.iter().map(|column| column.masked).collect(),
                 false => Vec::new(),
             },
-            null,
+            null: null.as_bytes().to_owned(),
             texts,
-            datetimes: DatetimeWriter::new(&style.datetimes),
+            datetimes: DatetimeWriter::new(&style.datetimes, columns.len()),
             lonely: columns.len() == 1 && !style.distinguish_empty,
             row_start: 0,
         }
@@ -94,25 +98,24 @@ impl Encoder {
     pub fn header(&mut self, columns: &[Column]) {
         for (at, column) in columns.iter().enumerate() {
             if at > 0 {
-                self.out.push(b',');
+                self.out.push(b",");
             }
             self.texts.write_unguarded(&column.header, &mut self.out);
         }
-        self.out.push(b'\n');
+        self.out.push(b"\n");
         self.row_start = self.out.len();
     }
 
     /// The bytes written so far and not yet taken.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.out
+        self.out.as_bytes()
     }
 
-    /// Hands over what is written and goes on in `next`, which is emptied. To be called between rows.
-    pub fn take(&mut self, mut next: Vec<u8>) -> Vec<u8> {
+    /// Hands over what is written and goes on in `next`, whose bytes mean nothing. To be called between rows.
+    pub fn take(&mut self, next: Vec<u8>) -> Vec<u8> {
         debug_assert_eq!(self.column, 0, "taken in the middle of a row");
-        next.clear();
         self.row_start = 0;
-        std::mem::replace(&mut self.out, next)
+        self.out.take(next)
     }
 
     /// Most readers of CSV skip an empty line, and the row with it. So in a file of one column an empty cell is written
@@ -120,7 +123,7 @@ impl Encoder {
     fn end_lonely_row(&mut self) {
         if self.out.len() == self.row_start + 1 {
             self.out.truncate(self.row_start);
-            self.out.extend_from_slice(b"\"\",");
+            self.out.push(b"\"\",");
         }
         self.row_start = self.out.len();
     }
@@ -180,45 +183,43 @@ impl CellSink for Encoder {
 impl Encoder {
     #[inline(never)]
     fn null(&mut self) {
-        if !self.null.is_empty() {
-            self.out.extend_from_slice(&self.null);
+        match self.null.len() {
+            1 => self.out.push_array(b","),
+            _ => self.out.push(&self.null),
         }
-        self.out.push(b',');
     }
 
     #[inline(never)]
     fn text(&mut self, text: &str) {
-        self.texts.write(text, &mut self.out);
-        self.out.push(b',');
+        if !self.texts.put_at_once(text.as_bytes(), &mut self.out) {
+            self.texts.put(text.as_bytes(), &mut self.out);
+        }
     }
 
     #[inline(never)]
     fn integer(&mut self, value: i64) {
-        text::append(itoa::Buffer::new().format(value).as_bytes(), &mut self.out);
-        self.out.push(b',');
+        text::put_cell(itoa::Buffer::new().format(value).as_bytes(), &mut self.out);
     }
 
     #[inline(never)]
     fn decimal(&mut self, text: &str) {
-        text::append(text.as_bytes(), &mut self.out);
-        self.out.push(b',');
+        text::put_cell(text.as_bytes(), &mut self.out);
     }
 
     #[inline(never)]
     fn date(&mut self, date: Date) {
         let mut cell = [b','; 11];
         cell[..10].copy_from_slice(date.as_bytes());
-        self.out.extend_from_slice(&cell);
+        self.out.push_array(&cell);
     }
 
     #[inline(never)]
     fn datetime(&mut self, at: Timestamp) {
-        self.datetimes.write(at, &mut self.out);
-        self.out.push(b',');
+        self.datetimes.write_cell(at, self.column - 1, &mut self.out);
     }
 
     #[inline(never)]
     fn constant<const N: usize>(&mut self, cell: &[u8; N]) {
-        self.out.extend_from_slice(cell);
+        self.out.push_array(cell);
     }
 }

@@ -4,7 +4,7 @@
 //! DEL and the C1 block (U+0080 to U+009F) stay: no reader of CSV minds them, and in practice a C1 character is text
 //! that somebody decoded wrongly, which its owner can still repair as long as nobody drops it.
 
-use super::Style;
+use super::{Style, room::Room};
 
 pub(super) struct Texts {
     /// What an empty text looks like.
@@ -23,23 +23,33 @@ impl Texts {
         }
     }
 
-    #[inline]
-    pub(super) fn write(&mut self, text: &str, out: &mut Vec<u8>) {
-        let text = text.as_bytes();
-        if is_plain(text) && !(self.guard && may_be_formula(text)) {
-            append(text, out);
-        } else {
-            self.write_any(text, self.guard, out);
-        }
+    /// Writes a text and a comma, if that is done at once, as it is with most; says whether. Calls nothing.
+    #[inline(always)]
+    pub(super) fn put_at_once(&self, text: &[u8], out: &mut Room) -> bool {
+        // Ends that are spaces are quoted, and control characters are looked at closely in any case.
+        let (Some(b'!'..), Some(b'!'..), false) = (text.first(), text.last(), self.guard) else { return false };
+        let Some(ahead) = out.ahead().filter(|_| text.len() <= SHORT) else { return false };
+        let mut found = 0;
+        place(text, ahead, |word| found |= below(word, b',' + 1));
+        // Ids, numbers and single words have nothing up to the comma. If others are there now, nobody sees them.
+        let is_plain = !is_marked(found);
+        out.advance(if is_plain { text.len() + 1 } else { 0 });
+        is_plain
+    }
+
+    /// The same for all others.
+    #[inline(never)]
+    pub(super) fn put(&mut self, text: &[u8], out: &mut Room) {
+        self.write_any(text, self.guard, out);
+        out.push_array(b",");
     }
 
     /// For header lines and null replacements, which are not data.
-    pub(super) fn write_unguarded(&mut self, text: &str, out: &mut Vec<u8>) {
+    pub(super) fn write_unguarded(&mut self, text: &str, out: &mut Room) {
         self.write_any(text.as_bytes(), false, out);
     }
 
-    #[inline(never)]
-    fn write_any(&mut self, text: &[u8], guard: bool, out: &mut Vec<u8>) {
+    fn write_any(&mut self, text: &[u8], guard: bool, out: &mut Room) {
         let specials = Specials::of(text);
         if guard || specials.controls {
             self.clean(text, guard);
@@ -63,17 +73,17 @@ impl Texts {
 
 /// Writes a text without characters that are dropped.
 #[inline]
-fn write_clean(text: &[u8], specials: Specials, empty: &[u8], out: &mut Vec<u8>) {
-    let (Some(first), Some(last)) = (text.first(), text.last()) else { return out.extend_from_slice(empty) };
+fn write_clean(text: &[u8], specials: Specials, empty: &[u8], out: &mut Room) {
+    let (Some(first), Some(last)) = (text.first(), text.last()) else { return out.push(empty) };
     let line_ends = || text.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
     if specials.quotes {
         quote(text, out);
     } else if specials.commas || *first == b' ' || *last == b' ' || (specials.controls && line_ends()) {
-        out.push(b'"');
-        append(text, out);
-        out.push(b'"');
+        out.push(b"\"");
+        out.push(text);
+        out.push(b"\"");
     } else {
-        append(text, out);
+        out.push(text);
     }
 }
 
@@ -82,25 +92,16 @@ fn is_dropped(byte: u8) -> bool {
 }
 
 /// Takes a text with quotes in it.
-fn quote(text: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
+fn quote(text: &[u8], out: &mut Room) {
+    out.push(b"\"");
     let mut start = 0;
     for at in memchr::memchr_iter(b'"', text) {
         // The quote ends this piece and begins the next.
-        out.extend_from_slice(&text[start..=at]);
+        out.push(&text[start..=at]);
         start = at;
     }
-    out.extend_from_slice(&text[start..]);
-    out.push(b'"');
-}
-
-/// Whether a text is written as it is, unless formulas are guarded against. Errs on the side of no: what has a byte up
-/// to the comma, and spaces are among them, is looked at again. Ids, numbers and single words have none.
-#[inline]
-fn is_plain(text: &[u8]) -> bool {
-    let mut found = 0;
-    each_word(text, |word| found |= below(word, b',' + 1));
-    !text.is_empty() && !is_marked(found)
+    out.push(&text[start..]);
+    out.push(b"\"");
 }
 
 /// What is in a text.
@@ -164,26 +165,60 @@ fn is_marked(found: u64) -> bool {
     found & (ONES * 0x80) != 0
 }
 
-/// Appends a text. Up to 32 bytes it is two copies of a known length, which may overlap: that is less than a call.
+/// Longest text that is written in its place. Most are.
+const SHORT: usize = 32;
+
+/// Writes what needs no looking at, and a comma.
 #[inline(always)]
-pub(super) fn append(text: &[u8], out: &mut Vec<u8>) {
-    match text.len() {
-        16..=32 => append_twice::<16>(text, out),
-        8..16 => append_twice::<8>(text, out),
-        4..8 => append_twice::<4>(text, out),
-        2..4 => append_twice::<2>(text, out),
-        _ => out.extend_from_slice(text),
+pub(super) fn put_cell(text: &[u8], out: &mut Room) {
+    match out.ahead().filter(|_| text.len() <= SHORT) {
+        Some(ahead) => {
+            place(text, ahead, |_| {});
+            out.advance(text.len() + 1);
+        }
+        None => put_long(text, out),
     }
 }
 
-/// Takes N to 2 N bytes.
+#[inline(never)]
+fn put_long(text: &[u8], out: &mut Room) {
+    out.push(text);
+    out.push_array(b",");
+}
+
+/// Copies a text of at most [`SHORT`] bytes, and a comma. It is two copies of a known length, which may overlap: that is less
+/// than a call. Shows words of eight bytes that are all of the text, and perhaps some `a`.
 #[inline(always)]
-fn append_twice<const N: usize>(text: &[u8], out: &mut Vec<u8>) {
-    if let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) {
-        out.extend_from_slice(first);
-        out.truncate(out.len() - (2 * N - text.len()));
-        out.extend_from_slice(last);
+fn place(text: &[u8], ahead: &mut [u8; SHORT + 1], mut see: impl FnMut(u64)) {
+    let length = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+        ahead[..16].copy_from_slice(first);
+        ahead[length - 16..length].copy_from_slice(last);
+        let ([a, b], [c, d]) = (halves(first), halves(last));
+        [a, b, c, d].into_iter().for_each(see);
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        ahead[..8].copy_from_slice(first);
+        ahead[length - 8..length].copy_from_slice(last);
+        see(u64::from_le_bytes(*first));
+        see(u64::from_le_bytes(*last));
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        ahead[..4].copy_from_slice(first);
+        ahead[length - 4..length].copy_from_slice(last);
+        see(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)));
+    } else if let (Some(first), Some(last)) = (text.first(), text.last()) {
+        let middle = text[length / 2];
+        ahead[0] = *first;
+        ahead[length / 2] = middle;
+        ahead[length - 1] = *last;
+        see(u64::from_le_bytes([*first, middle, *last, b'a', b'a', b'a', b'a', b'a']));
     }
+    ahead[length] = b',';
+}
+
+#[inline(always)]
+fn halves(sixteen: &[u8; 16]) -> [u64; 2] {
+    let sixteen = u128::from_le_bytes(*sixteen);
+    [sixteen as u64, (sixteen >> 64) as u64]
 }
 
 /// Whether an apostrophe belongs between two bytes of a text (`None` is its start): before a leading `= + - @ ;`, and
@@ -194,9 +229,4 @@ fn opens_formula(before: Option<u8>, byte: u8) -> bool {
         Some(b';') => matches!(byte, b'=' | b'+' | b'-' | b'@'),
         Some(_) => false,
     }
-}
-
-/// Errs on the side of yes.
-fn may_be_formula(text: &[u8]) -> bool {
-    text.first().is_some_and(|first| opens_formula(None, *first)) || memchr::memchr(b';', text).is_some()
 }

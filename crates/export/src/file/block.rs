@@ -31,6 +31,7 @@ impl Block {
     pub(super) fn deflate(self, compressor: &mut Compressor) -> Block {
         let csv = self.bytes.as_ref();
         let mut deflated = self.bytes.pool.take();
+        deflated.clear();
         compressor.append(csv, &mut deflated);
         Block { bytes: self.bytes.pool.buffer(deflated), rows: self.rows, csv: Checksum::of(csv) }
     }
@@ -47,7 +48,7 @@ pub(super) struct Buffer {
 pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Pool {
-    /// An empty buffer, for an encoder to fill.
+    /// A buffer to be filled. What it holds already means nothing.
     pub(super) fn take(&self) -> Vec<u8> {
         self.free().pop().unwrap_or_else(|| Vec::with_capacity(CAPACITY))
     }
@@ -69,10 +70,9 @@ impl AsRef<[u8]> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
+        let bytes = std::mem::take(&mut self.bytes);
         // A huge row must not keep its memory for ever, nor a tiny buffer make others grow.
         if (CAPACITY..=2 * CAPACITY).contains(&bytes.capacity()) {
-            bytes.clear();
             self.pool.free().push(bytes);
         }
     }

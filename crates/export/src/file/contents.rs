@@ -68,6 +68,7 @@ impl<'a> Blocks<'a> {
         let (first, second) = csv.split_at(row_end(csv, rows));
         for (csv, rows) in [(second, block.rows - rows), (first, rows)] {
             let mut buffer = self.pool.take();
+            buffer.clear();
             buffer.extend_from_slice(csv);
             let mut half = Block::of_csv(self.pool.buffer(buffer), rows);
             if let Some(compressor) = &mut self.compressor {

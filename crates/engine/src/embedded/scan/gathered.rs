@@ -64,21 +64,19 @@ pub(super) struct Gatherer {
     leaves: DbPages,
     chain: DbPages,
     layout: Layout,
-    fields: usize,
+    id: usize,
+    deleted: usize,
+    fields: Vec<usize>,
 }
-
-/// The columns before the wanted ones.
-const ID: usize = 0;
-const DELETED: usize = 1;
-const FIRST: usize = 2;
 
 impl Gatherer {
     pub(super) fn open(connection: &Connection, join: &Join) -> Result<Gatherer> {
         let table = Table::find(connection, &join.object)?;
-        let names = ["Id", names::DELETED].into_iter().chain(join.fields.iter().map(String::as_str));
-        let places = names.map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+        let (id, deleted) = (table.column("Id")?, table.column(names::DELETED)?);
+        let fields = join.fields.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+        let layout = Layout::up_to(&[&[id, deleted], &*fields].concat());
         let (leaves, chain) = (DbPages::open(connection)?, DbPages::open(connection)?);
-        Ok(Gatherer { table, leaves, chain, layout: Layout::new(&places), fields: join.fields.len() })
+        Ok(Gatherer { table, leaves, chain, layout, id, deleted, fields })
     }
 
     pub(super) fn obey(&mut self, cancelled: &Arc<AtomicBool>) {
@@ -91,8 +89,8 @@ impl Gatherer {
     }
 
     fn gather(&mut self, room: usize) -> Result<Gathered> {
-        let mut gathered = Gathered::new(self.fields);
-        let Gatherer { layout, fields, .. } = self;
+        let mut gathered = Gathered::new(self.fields.len());
+        let Gatherer { layout, id, deleted, fields, .. } = self;
         let mut walk = Walk {
             shape: self.table.shape,
             first: i64::MIN,
@@ -103,12 +101,12 @@ impl Gatherer {
             before: None,
             see: |record: &[u8]| {
                 layout.find(record)?;
-                if layout.value(record, DELETED) != Value::Integer(0) {
+                if layout.value(record, *deleted) != Value::Integer(0) {
                     return Ok(());
                 }
                 // No text is equal to what is none.
-                let Value::Text(id) = layout.value(record, ID) else { return Ok(()) };
-                gathered.add(id, (FIRST..FIRST + *fields).map(|field| layout.value(record, field)))?;
+                let Value::Text(id) = layout.value(record, *id) else { return Ok(()) };
+                gathered.add(id, fields.iter().map(|field| layout.value(record, *field)))?;
                 if gathered.size() > room { Err(unfit("there is no room for it")) } else { Ok(()) }
             },
         };

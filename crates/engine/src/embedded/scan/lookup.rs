@@ -78,11 +78,12 @@ const SLOTS: usize = 4096;
 const LONGEST: usize = 1024;
 
 impl Lookups {
-    pub(super) fn prepare(connection: &Connection, plan: &Plan) -> Result<Lookups> {
+    /// Given the places of the base table's columns that the plan names.
+    pub(super) fn prepare(connection: &Connection, plan: &Plan, base: &[usize]) -> Result<Lookups> {
         let slots = SLOTS / plan.joins.len().max(1);
         let lookup = |(at, join): (usize, &Join)| -> Result<Lookup> {
             let mut lookup = Lookup {
-                key: join.key,
+                key: join.key.placed(base),
                 statement: Statement::prepare(connection, &join.statement())?,
                 fields: join.fields.len(),
                 slots: Vec::new(),

@@ -49,20 +49,26 @@ pub(super) struct Scanner {
     chain: DbPages,
     long: Vec<u8>,
     layout: Layout,
+    /// The places of the base table's columns that the plan names.
+    base: Vec<usize>,
+    /// Those of the plan, with such places.
+    columns: Vec<(Source, Decoder)>,
     lookups: Lookups,
 }
 
 impl Scanner {
     pub(super) fn open(connection: &Connection, plan: &Arc<Plan>) -> Result<Scanner> {
         let table = Table::find(connection, &plan.object)?;
-        let places = plan.base.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+        let base = plan.base.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
         Ok(Scanner {
             plan: Arc::clone(plan),
             leaves: DbPages::open(connection)?,
             chain: DbPages::open(connection)?,
             long: Vec::new(),
-            layout: Layout::new(&places),
-            lookups: Lookups::prepare(connection, plan)?,
+            layout: Layout::up_to(&base),
+            columns: plan.columns.iter().map(|(source, decoder)| (source.placed(&base), *decoder)).collect(),
+            lookups: Lookups::prepare(connection, plan, &base)?,
+            base,
             table,
         })
     }
@@ -87,7 +93,8 @@ impl Scanner {
     ) -> Result<()> {
         self.leaves.obey(cancelled);
         self.lookups.obey(cancelled);
-        let Scanner { plan, layout, lookups, .. } = self;
+        let Scanner { plan, layout, base, columns, lookups, .. } = self;
+        let deleted = base[DELETED];
         let mut walk = Walk {
             shape: self.table.shape,
             first,
@@ -98,12 +105,12 @@ impl Scanner {
             before: None,
             see: |record: &[u8]| {
                 layout.find(record)?;
-                let is_deleted = layout.value(record, DELETED) != Value::Integer(0);
+                let is_deleted = layout.value(record, deleted) != Value::Integer(0);
                 if is_deleted && !plan.deleted_too {
                     return Ok(());
                 }
                 if let Some(filter) = &plan.filter
-                    && !filter.takes(&|column: usize| layout.value(record, column))?
+                    && !filter.takes(&|column: usize| layout.value(record, base[column]))?
                 {
                     return Ok(());
                 }
@@ -111,7 +118,7 @@ impl Scanner {
                 if let Some(flag) = plan.flag {
                     sink.cell(flag.cell(Value::Integer(is_deleted.into()))?);
                 }
-                for (source, decoder) in &plan.columns {
+                for (source, decoder) in &*columns {
                     match source {
                         Source::Base(column) => show(*decoder, layout, record, *column, sink)?,
                         joined => show_any(*decoder, lookups.value(*joined, record, layout), sink)?,
@@ -130,19 +137,27 @@ impl Scanner {
 /// Shows a value of a record. The usual kind of value of each type goes a short way.
 #[inline(always)]
 fn show(decoder: Decoder, layout: &Layout, record: &[u8], column: usize, sink: &mut dyn CellSink) -> Result<()> {
-    let text = || layout.text(record, column);
-    let ascii = || text().and_then(raw::ascii);
-    let integer = || layout.integer(record, column);
     match decoder {
-        Decoder::Text if let Some(text) = ascii() => sink.cell(Cell::Text(text)),
-        Decoder::Decimal if let Some(text) = ascii() => sink.cell(Cell::Decimal(text)),
-        Decoder::Date if let Some(date) = text().and_then(Date::from_iso) => sink.cell(Cell::Date(date)),
-        Decoder::Integer if let Some(integer) = integer() => sink.cell(Cell::Integer(integer)),
-        Decoder::Boolean if let Some(integer) = integer() => sink.cell(Cell::Boolean(integer != 0)),
-        Decoder::Datetime if let Some(micros) = integer() => sink.cell(Cell::Datetime(Timestamp(micros))),
+        Decoder::Text if let Some(text) = ascii(layout, record, column) => sink.cell(Cell::Text(text)),
+        Decoder::Decimal if let Some(text) = ascii(layout, record, column) => sink.cell(Cell::Decimal(text)),
+        Decoder::Date if let Some(date) = layout.text(record, column).and_then(Date::from_iso) => {
+            sink.cell(Cell::Date(date));
+        }
+        Decoder::Integer if let Some(integer) = layout.integer(record, column) => sink.cell(Cell::Integer(integer)),
+        Decoder::Boolean if let Some(integer) = layout.integer(record, column) => {
+            sink.cell(Cell::Boolean(integer != 0));
+        }
+        Decoder::Datetime if let Some(micros) = layout.integer(record, column) => {
+            sink.cell(Cell::Datetime(Timestamp(micros)));
+        }
         _ => show_any(decoder, layout.value(record, column), sink)?,
     }
     Ok(())
+}
+
+#[inline(always)]
+fn ascii<'a>(layout: &Layout, record: &'a [u8], column: usize) -> Option<&'a str> {
+    layout.text(record, column).and_then(raw::ascii)
 }
 
 #[inline(never)]

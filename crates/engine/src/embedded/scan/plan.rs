@@ -37,10 +37,20 @@ pub(super) const DELETED: usize = 0;
 /// Where a value of a row of the answer comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source {
-    /// A column in [`Plan::base`].
+    /// A column: in a plan one of [`Plan::base`], for a scanner its place in the table.
     Base(usize),
     /// A value of a joined record.
     Joined { join: usize, value: usize },
+}
+
+impl Source {
+    /// Given the places of the columns in [`Plan::base`].
+    pub(super) fn placed(self, base: &[usize]) -> Source {
+        match self {
+            Source::Base(column) => Source::Base(base[column]),
+            joined => joined,
+        }
+    }
 }
 
 /// A record that is found by its Id.

@@ -16,11 +16,9 @@ pub enum Value<'a> {
     Blob(&'a [u8]),
 }
 
-/// Where some values of a record stand; used again from row to row.
+/// Where the values of a record stand; used again from row to row.
 pub struct Layout {
-    /// The columns of the values that are wanted.
-    wanted: Vec<usize>,
-    /// Of every column up to the last one that is wanted: looking which are costs more than to find them all.
+    /// By column of the table, up to the last one that is wanted: looking which are costs more than to find them all.
     places: Vec<Place>,
 }
 
@@ -35,10 +33,9 @@ const ABSENT: Place = Place { kind: 0, start: 0 };
 const PAST_THE_END: Malformed = Malformed("a record that is longer than it says");
 
 impl Layout {
-    /// Of the values in these columns. They are then numbered as they are named here, from 0.
-    pub fn new(columns: &[usize]) -> Layout {
-        let places = columns.iter().max().map_or(0, |last| last + 1);
-        Layout { wanted: columns.to_vec(), places: vec![ABSENT; places] }
+    /// Of these columns of the table, and those before them.
+    pub fn up_to(columns: &[usize]) -> Layout {
+        Layout { places: vec![ABSENT; columns.iter().max().map_or(0, |last| last + 1)] }
     }
 
     /// Finds the values of a record. It may have fewer than the table has columns, when columns were added after it was
@@ -50,22 +47,13 @@ impl Layout {
         let mut kinds = record.get(size..start).ok_or(PAST_THE_END)?;
         let mut places = self.places.as_mut_slice();
         loop {
-            let mut found = 0;
-            for (place, kind) in places.iter_mut().zip(kinds) {
-                if *kind >= 0x80 {
-                    break;
-                }
-                *place = Place { kind: u32::from(*kind), start: start as u32 };
-                start += usize::from(SHORT[usize::from(*kind)]);
-                found += 1;
-            }
-            kinds = &kinds[found..];
-            let left = &mut mem::take(&mut places)[found..];
+            let found = find_short(kinds, places, &mut start);
+            (places, kinds) = (&mut mem::take(&mut places)[found..], &kinds[found..]);
             if kinds.is_empty() {
-                left.fill(ABSENT);
+                places.fill(ABSENT);
                 break;
             }
-            let Some((place, rest)) = left.split_first_mut() else { break };
+            let Some((place, rest)) = places.split_first_mut() else { break };
             // A kind of more than one byte: a long text.
             let (kind, size) = varint(kinds).ok_or(PAST_THE_END)?;
             let kind = u32::try_from(kind).map_err(|_| PAST_THE_END)?;
@@ -78,22 +66,22 @@ impl Layout {
     }
 
     #[inline(always)]
-    fn place(&self, value: usize) -> Place {
-        self.wanted.get(value).and_then(|column| self.places.get(*column)).copied().unwrap_or(ABSENT)
+    fn place(&self, column: usize) -> Place {
+        self.places.get(column).copied().unwrap_or(ABSENT)
     }
 
     /// A value that is a text.
     #[inline(always)]
-    pub fn text<'a>(&self, record: &'a [u8], value: usize) -> Option<&'a [u8]> {
-        let Place { kind, start } = self.place(value);
+    pub fn text<'a>(&self, record: &'a [u8], column: usize) -> Option<&'a [u8]> {
+        let Place { kind, start } = self.place(column);
         let start = start as usize;
         if kind > 12 && kind % 2 == 1 { record.get(start..start + length(kind)) } else { None }
     }
 
     /// A value that is a whole number.
     #[inline(always)]
-    pub fn integer(&self, record: &[u8], value: usize) -> Option<i64> {
-        let Place { kind, start } = self.place(value);
+    pub fn integer(&self, record: &[u8], column: usize) -> Option<i64> {
+        let Place { kind, start } = self.place(column);
         match kind {
             1..=6 => {
                 // One path for all lengths, where eight bytes are left.
@@ -107,8 +95,8 @@ impl Layout {
 
     /// A value of the record that was shown to [`Layout::find`].
     #[inline]
-    pub fn value<'a>(&self, record: &'a [u8], value: usize) -> Value<'a> {
-        let Place { kind, start } = self.place(value);
+    pub fn value<'a>(&self, record: &'a [u8], column: usize) -> Value<'a> {
+        let Place { kind, start } = self.place(column);
         let bytes = record.get(start as usize..).unwrap_or_default();
         match kind {
             12.. => {
@@ -128,6 +116,32 @@ impl Layout {
             _ => Value::Null,
         }
     }
+}
+
+/// Finds values up to one whose kind has more than one byte, which few have; says how many.
+#[inline(always)]
+fn find_short(kinds: &[u8], places: &mut [Place], start: &mut usize) -> usize {
+    let mut find = |place: &mut Place, kind: u8| {
+        *place = Place { kind: u32::from(kind), start: *start as u32 };
+        *start += usize::from(SHORT[usize::from(kind)]);
+    };
+    let mut found = 0;
+    // Eight at a time, which costs two thirds.
+    for (places, kinds) in places.as_chunks_mut::<8>().0.iter_mut().zip(kinds.as_chunks::<8>().0) {
+        if u64::from_ne_bytes(*kinds) & 0x8080_8080_8080_8080 != 0 {
+            break;
+        }
+        places.iter_mut().zip(kinds).for_each(|(place, kind)| find(place, *kind));
+        found += 8;
+    }
+    for (place, kind) in places[found..].iter_mut().zip(&kinds[found..]) {
+        if *kind >= 0x80 {
+            break;
+        }
+        find(place, *kind);
+        found += 1;
+    }
+    found
 }
 
 /// The bytes of a value of a kind.

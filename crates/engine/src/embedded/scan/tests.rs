@@ -117,14 +117,14 @@ fn shown(text: Option<String>, number: Option<i64>) -> String {
 
 fn walk(file: &File, first: i64, last: i64) -> Result<Vec<String>, Malformed> {
     let (mut leaves, mut chain, mut long) = (file.clone(), file.clone(), Vec::new());
-    let (mut layout, mut seen) = (Layout::new(&[2, 1, 3]), Vec::new());
+    let (mut layout, mut seen) = (Layout::up_to(&[3]), Vec::new());
     let see = |record: &[u8]| {
         layout.find(record)?;
         let text = match layout.value(record, 1) {
             Value::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
             _ => None,
         };
-        let number = match layout.value(record, 0) {
+        let number = match layout.value(record, 2) {
             Value::Integer(number) => Some(number),
             _ => None,
         };
