@@ -9,8 +9,13 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutPayloadMut, Result, WriteMultipart};
 use tokio::runtime::Handle;
 
-/// S3 wants parts of at least 5 MiB and at most 10,000 of them: enough for 78 GiB.
+/// Bytes of a chunk for a store that may be far away. S3 wants parts of at least 5 MiB and at most 10,000 of them: enough for
+/// 78 GiB.
 const CHUNK: usize = 8 << 20;
+
+/// Bytes of a chunk for a [`folder`]: what was just encoded is still in the processor's cache when it is written, and less
+/// memory is on its way.
+pub const FOLDER_CHUNK: usize = 1 << 20;
 
 /// What is shorter is copied together: it may fill only a part of the memory that it holds, as deflated rows do.
 const WORTH_KEEPING: usize = 192 << 10;
@@ -37,6 +42,7 @@ pub struct Destination {
     path: Path,
     handle: Handle,
     entry: String,
+    chunk: usize,
 }
 
 impl Destination {
@@ -45,7 +51,7 @@ impl Destination {
         let name = path.filename().unwrap_or_default();
         let entry = name.strip_suffix(".pgp").unwrap_or(name);
         let entry = entry.strip_suffix(".zip").unwrap_or(entry).to_owned();
-        Destination { store, path, handle, entry }
+        Destination { store, path, handle, entry, chunk: CHUNK }
     }
 
     /// In a zip archive the CSV is called so, with `.csv` at the end and without what no file may be called. Not set, it
@@ -53,6 +59,11 @@ impl Destination {
     pub fn entry(mut self, name: &str) -> Destination {
         name.clone_into(&mut self.entry);
         self
+    }
+
+    /// Has the store take so many bytes at a time, and what is shorter at once.
+    pub fn in_chunks_of(self, bytes: usize) -> Destination {
+        Destination { chunk: bytes, ..self }
     }
 
     pub(crate) fn entry_name(&self) -> &str {
@@ -103,7 +114,7 @@ impl Upload {
     /// Takes bytes, without copying them unless they are few. Blocks while too many chunks are on their way.
     pub(crate) fn put(&mut self, bytes: Bytes, stopped: impl Fn() -> bool) -> std::result::Result<(), Refused> {
         match &mut self.state {
-            State::Small(payload) if payload.content_length() + bytes.len() < CHUNK => {
+            State::Small(payload) if payload.content_length() + bytes.len() < self.to.chunk => {
                 match bytes.len() < WORTH_KEEPING {
                     true => payload.extend_from_slice(&bytes),
                     false => payload.push(bytes),
@@ -121,7 +132,7 @@ impl Upload {
         if let State::Small(payload) = &mut self.state {
             let payload = std::mem::take(payload);
             let upload = self.to.store.put_multipart(&self.to.path).await?;
-            let mut large = WriteMultipart::new_with_chunk_size(upload, CHUNK);
+            let mut large = WriteMultipart::new_with_chunk_size(upload, self.to.chunk);
             payload.freeze().into_iter().for_each(|bytes| large.put(bytes));
             self.state = State::Large(large);
         }
