@@ -2,7 +2,6 @@
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
@@ -12,30 +11,40 @@ use super::{
     lenient::{self, Wrong},
     submit,
 };
-use crate::job::{FileId, Format, Job, JobId, State};
+use crate::job::{FileId, Format, Job, JobId, Language, Query, Spec, State};
 
 /// Reads a request, `{"Format": "csv", "Query": "select Id from Account"}` with `Name` and `Zip` if wanted, as the submit
-/// that it stands for: stateless, with API names for headers.
+/// that it stands for: stateless, with API names for headers, and one file.
 pub fn read(body: &[u8], utc: bool) -> Result<submit::Request, Error> {
-    let submit = lenient::parse(body).and_then(|value| as_submit(&value, utc)).map_err(|Wrong(why)| invalid(why))?;
-    submit::read(submit.to_string().as_bytes())
+    let spec = spec(body, utc).map_err(|Wrong(why)| invalid(why))?;
+    Ok(submit::Request { spec, incremental_time: None, offset: None })
 }
 
-fn as_submit(value: &Value, utc: bool) -> Result<Value, Wrong> {
-    let request = lenient::object(value, "the request")?;
+fn spec(body: &[u8], utc: bool) -> Result<Spec, Wrong> {
+    let value = lenient::parse(body)?;
+    let request = lenient::object(&value, "the request")?;
     lenient::word(request, "Format", &[("csv", ())], ())?;
     if lenient::flag(request, "Encrypted")? == Some(true) {
         return Err(Wrong("`Encrypted` cannot be true: exports are not encrypted here".to_owned()));
     }
-    let query = lenient::non_empty(request, "Query")?.ok_or_else(|| Wrong("`Query` is missing".to_owned()))?;
+    let text = lenient::non_empty(request, "Query")?.ok_or_else(|| Wrong("`Query` is missing".to_owned()))?;
     let zip = lenient::flag(request, "Zip")?.unwrap_or(false);
-    Ok(json!({
-        "name": lenient::text(request, "Name")?,
-        "format": if zip { "zip" } else { "csv" },
-        "useQueryLabels": true,
-        "dateTimeUtc": utc,
-        "queries": [{ "query": query, "type": "zoqlexport" }],
-    }))
+    let query = Query {
+        name: None,
+        text,
+        language: Language::Export,
+        api_version: submit::DEFAULT_API_VERSION,
+        deleted: None,
+        convert_to_currencies: None,
+    };
+    Ok(Spec {
+        name: lenient::text(request, "Name")?,
+        format: if zip { Format::Zip } else { Format::Csv },
+        api_names: true,
+        utc,
+        export: Some(true),
+        ..Spec::of(vec![query])
+    })
 }
 
 /// A refusal of a submit, in this door's form. tap-zuora goes on only if an unknown object says `noSuchDataSource`.
@@ -84,9 +93,10 @@ pub fn deleted(job: &Job) -> Deleted {
     Deleted { success: true, id: job.id }
 }
 
-/// Whether a job is one that this door may show: stateless, and of one query.
+/// Whether a job is one that this door may show. Of one that does not say so itself it shows what may have been an export:
+/// stateless, and of one query.
 pub fn is_export(job: &Job) -> bool {
-    job.spec.session().is_none() && job.batches.len() == 1
+    job.spec.export.unwrap_or_else(|| job.spec.session().is_none() && job.batches.len() == 1)
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -65,13 +65,14 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         Some(Value::Array(queries)) => queries.iter().map(query).collect::<Result<_, _>>()?,
         Some(_) => return Err(Wrong("`queries` must be an array".to_owned())),
     };
+    let default = Spec::of(queries);
     let formats = [("csv", Format::Csv), ("gzip", Format::Gzip), ("zip", Format::Zip)];
     let encryptions = [("none", Encryption::None), ("pgp", Encryption::Pgp)];
     let spec = Spec {
         name: lenient::text(request, "name")?,
-        protocol_version: lenient::number(request, "version")?.unwrap_or_else(|| "1.0".to_owned()),
-        format: lenient::word(request, "format", &formats, Format::Csv)?,
-        encryption: lenient::word(request, "encrypted", &encryptions, Encryption::None)?,
+        protocol_version: lenient::number(request, "version")?.unwrap_or(default.protocol_version),
+        format: lenient::word(request, "format", &formats, default.format)?,
+        encryption: lenient::word(request, "encrypted", &encryptions, default.encryption)?,
         partner: lenient::non_empty(request, "partner")?,
         project: lenient::non_empty(request, "project")?,
         api_names: lenient::flag(request, "useQueryLabels")?.unwrap_or(false),
@@ -79,14 +80,8 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         use_last_queries: lenient::flag(request, "useLastCompletedJobQueries")?.unwrap_or(false),
         null_replacement: lenient::text(request, "nullReplacement")?,
         notify_url: lenient::non_empty(request, "notifyUrl")?,
-        callout: false,
-        reads_masked: false,
         names_source: lenient::text(request, "sourceData")?.is_some(),
-        offset: None,
-        incremental_time: None,
-        replay: None,
-        queries,
-        reads: Reads::default(),
+        ..default
     };
     Ok(Request {
         spec,

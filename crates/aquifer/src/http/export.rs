@@ -1,5 +1,5 @@
-//! `/v1/object/export`: one query, one file. An export is a stateless job of one query and nothing else: its id works on
-//! the job routes too, and the limits and retention of jobs are its own.
+//! `/v1/object/export`: one query, one file. An export is a stateless job of one query, but for its result, which is never
+//! in pieces: its id works on the job routes too, and the limits and retention of jobs are its own.
 
 use std::sync::Arc;
 

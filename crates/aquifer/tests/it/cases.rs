@@ -34,6 +34,7 @@ scenarios! {
     describe
     download
     export_states
+    export_whole
     filters
     formats
     guard
