@@ -37,6 +37,41 @@ async fn a_key_is_in_use_until_its_request_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_broke_off_may_be_sent_again_with_its_key() {
+    let server = Server::start().await;
+    let submit = || Request::new("POST", "/v1/batch-query").header("Idempotency-Key", "one");
+    let broken = server.send_a_part(submit()).await;
+    assert_eq!((broken.status, &broken.json()["code"]), (200, &50_000_090.into()));
+    let body = r#"{"queries": [{"query": "select Id from Account"}]}"#;
+    let job = server.send(submit().body(body)).await.json();
+    assert_eq!(job["status"], "submitted");
+    assert_eq!(server.send(submit().body(body)).await.json()["id"], job["id"]);
+    server.ended(job["id"].as_str().unwrap().parse().unwrap()).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_cannot_be_kept_is_given_and_kept_later() {
+    let server = Server::start().await;
+    let store = rusqlite::Connection::open(server.dir.path().join("store.sqlite")).unwrap();
+    store.execute_batch("CREATE TRIGGER full BEFORE UPDATE ON keys BEGIN SELECT RAISE(ABORT, 'no room'); END").unwrap();
+    let keyed = || server.send(query().header("Idempotency-Key", "one"));
+    let first = keyed().await;
+    assert_eq!((first.status, &first.json()["size"]), (200, &3.into()));
+    assert_eq!(keyed().await.status, 409);
+    store.execute_batch("DROP TRIGGER full").unwrap();
+    let kept = loop {
+        server.clock.advance(SignedDuration::from_secs(5));
+        let answer = keyed().await;
+        if answer.status != 409 {
+            break answer;
+        }
+    };
+    assert_eq!((kept.status, kept.body), (first.status, first.body));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_requests_at_one_time_than_allowed() {
     let (server, gate) = gated(|config| config.tenant.limits.concurrent_requests = 1).await;
     let meanwhile = async {
