@@ -35,11 +35,11 @@ pub fn read_query(body: &[u8]) -> Result<Query, Error> {
             Some(conf) => lenient::number(lenient::object(conf, "conf")?, "batchSize")?,
             None => None,
         };
-        // 0 is the original's default, and means what it means there: as many as there may be.
-        let batch_size = match size.as_deref().unwrap_or("0").parse() {
-            Ok(0) => BATCH_SIZE,
-            Ok(size) if size <= BATCH_SIZE => size,
-            _ => return Err(Wrong(format!("`batchSize` must be a number from 0 to {BATCH_SIZE}"))),
+        // As in the original, whose default is 0: as many as there may be, as for every number above.
+        let batch_size = match size.as_deref().map_or(Some(0), lenient::whole) {
+            Some(0) => BATCH_SIZE,
+            Some(size) => BATCH_SIZE.min(size as usize),
+            None => return Err(Wrong("`batchSize` must be a whole number".to_owned())),
         };
         Ok(Query { text, batch_size })
     };

@@ -13,8 +13,9 @@ pub type Object = Map<String, Value>;
 const MOST_VALUES: usize = 20_000;
 
 /// Reads a body. A value takes up to a hundred times as much memory as its text, so they are counted before; how deep they
-/// may be nested is serde's own limit.
+/// may be nested is serde's own limit. A byte order mark before it, as Windows writes one, is no fault.
 pub fn parse(body: &[u8]) -> Result<Value, Wrong> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     if values(body) > MOST_VALUES {
         return Err(Wrong(format!("the request has more than {MOST_VALUES} values")));
     }
@@ -77,6 +78,14 @@ pub fn number(object: &Object, key: &str) -> Result<Option<String>, Wrong> {
     }
 }
 
+/// What a [`number`] says if it is whole, in whatever spelling: zuora-sdk has `60.0` where others have `60`.
+pub fn whole(number: &str) -> Option<u32> {
+    let float = || number.parse::<f64>().ok().filter(|float| float.fract() == 0.0);
+    // No digit is lost: all that there is in 32 bits is exact in a float.
+    let exact = |float: f64| (0.0..=f64::from(u32::MAX)).contains(&float).then_some(float as u32);
+    number.parse().ok().or_else(|| float().and_then(exact))
+}
+
 /// One of a list of words, in any case. The default if absent.
 pub fn word<T: Copy>(object: &Object, key: &str, words: &[(&str, T)], default: T) -> Result<T, Wrong> {
     let Some(text) = text(object, key)? else { return Ok(default) };
@@ -106,5 +115,23 @@ mod tests {
         assert_eq!(values(br#"{"a": [1, 2, "x,[{:"], "b\\\",": {}}"#), 9);
         assert!(parse(format!("[{}0]", "0,".repeat(MOST_VALUES)).as_bytes()).is_err());
         assert!(parse(format!("[\"{}\"]", ",".repeat(MOST_VALUES)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_in_any_spelling() {
+        for (number, expected) in [
+            ("60", Some(60)),
+            ("60.0", Some(60)),
+            ("6e1", Some(60)),
+            ("+60", Some(60)),
+            ("4294967295.0", Some(u32::MAX)),
+            ("4294967296", None),
+            ("60.5", None),
+            ("-1.0", None),
+            ("1e999", None),
+            ("NaN", None),
+        ] {
+            assert_eq!(whole(number), expected, "{number}");
+        }
     }
 }

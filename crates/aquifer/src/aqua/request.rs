@@ -177,11 +177,12 @@ pub struct ActionRequest {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionConf {
-    /// Records in an answer; 0 means as many as there may be.
-    #[schema(minimum = 0, maximum = 2000, default = 2000)]
+    /// Records in an answer. There are never more than 2,000; 0 means as many as there may be.
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32, default = 2000)]
     batch_size: Option<u32>,
 }
 
+/// The pages that follow are as long as the first: a `conf` here is ignored.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({ "queryLocator": "5f0c3e9a7b1d48620f9e8d7c6b5a4031-2000" }))]

@@ -138,7 +138,7 @@ pub fn settle(request: &mut Request, tenant: &config::Tenant, last: &[Query]) ->
         let kept: Vec<Query> = last.iter().filter(|query| !is_given(query)).cloned().collect();
         spec.queries.splice(0..0, kept);
     }
-    let offset = request.offset.as_ref().map(|text| text.parse().map_err(|_| Error::BadOffset)).transpose()?;
+    let offset = request.offset.as_ref().map(|text| lenient::whole(text).ok_or(Error::BadOffset)).transpose()?;
     spec.offset =
         Some(offset.unwrap_or(tenant.stateful_offset_seconds)).filter(|seconds| *seconds <= config::MOST_OFFSET);
     if spec.offset.is_none() {
