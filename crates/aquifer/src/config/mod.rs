@@ -170,7 +170,8 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Requests of a tenant at one time; one more is refused with 429.
     pub concurrent_requests: u32,
-    /// Requests of a client for a token in a minute; more are refused with 429.
+    /// Requests of a client for a token in a minute; more are refused with 429. Wrong secrets are counted by themselves, as
+    /// many: they take nothing from who has the right one.
     pub tokens_per_minute: u32,
     /// Passwords of one user that are checked in a minute; more are refused with 429. One that was right is not checked again
     /// for five minutes. It holds across tenants, as users' names do: the setting of the default one counts.

@@ -68,11 +68,15 @@ async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Granted, E
     // Ids that are no client's have the limit of the tenant that there always is.
     let tenant = client.as_ref().and_then(|client| app.tenants.get(&client.tenant));
     let limit = tenant.map_or(&app.config.tenant, |tenant| &tenant.settings).limits.tokens_per_minute;
-    app.doors.throttle.token(client.as_ref().map(|client| client.id.as_str()), limit, now)?;
-    let client = client.ok_or(refused(unknown))?;
+    let Some(client) = client else {
+        app.doors.throttle.wrong_secret(None, limit, now)?;
+        return Err(refused(unknown));
+    };
     if !client.has_secret(&password, now) {
+        app.doors.throttle.wrong_secret(Some(&client.id), limit, now)?;
         return Err(refused(error::TokenError::WrongSecret));
     }
+    app.doors.throttle.token(&client.id, limit, now)?;
     if client.revoked_at.is_some() {
         return Err(refused(error::TokenError::Deactivated));
     }
