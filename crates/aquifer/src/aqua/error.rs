@@ -99,6 +99,8 @@ pub enum TokenError {
     WrongSecret,
     Deactivated,
     WrongGrantType,
+    /// The body is too long, or broke off.
+    Malformed,
 }
 
 /// A fault of one query, where it stands.
@@ -239,6 +241,7 @@ impl TokenError {
             TokenError::WrongSecret => (401, "Unauthorized", "Invalid client secret"),
             TokenError::Deactivated => (403, "Forbidden", "User is deactivated"),
             TokenError::WrongGrantType => (400, "unsupported_grant_type", "grant_type must be client_credentials"),
+            TokenError::Malformed => (400, "Bad Request", "The body is too long, or did not arrive whole"),
         };
         Wire { status, body: Body::OAuth { error, message, at } }
     }

@@ -72,9 +72,9 @@ fn document() -> Value {
     let mut api = OpenApi::new(info(), utoipa::openapi::Paths::new());
     let mut guarded = routes::guarded().into_openapi();
     guarded.paths.paths.values_mut().for_each(guard);
+    guarded.paths.paths.values_mut().filter_map(|item| item.post.as_mut()).for_each(may_be_malformed);
     api.merge(guarded);
     api.merge(routes::open().into_openapi());
-    api.paths.paths.values_mut().filter_map(|item| item.post.as_mut()).for_each(may_be_malformed);
     api.paths.paths.values_mut().flat_map(operations).for_each(everywhere);
     api.tags = Some(tags());
     api.servers = Some(vec![Server::new("/")]);
@@ -158,7 +158,7 @@ fn guard(item: &mut PathItem) {
     }
 }
 
-/// Any POST may turn out to be malformed, which is said with status 200.
+/// Any POST behind the door may turn out to be malformed, by its body or its `Idempotency-Key`, which is said with status 200.
 fn may_be_malformed(post: &mut Operation) {
     if let Some(RefOr::T(response)) = post.responses.responses.get_mut("200") {
         or_platform_error(response);

@@ -284,5 +284,7 @@ async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let server = Server::start().await;
     let answer = server.send_a_part(Request::new("POST", "/v1/batch-query")).await;
     assert_eq!((answer.status, &answer.json()["code"]), (200, &json!(50_000_090)));
+    let answer = server.send_a_part(Request::new("POST", "/oauth/token")).await;
+    assert_eq!((answer.status, &answer.json()["path"]), (400, &json!("/oauth/token")));
     server.stop().await;
 }
