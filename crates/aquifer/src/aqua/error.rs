@@ -46,6 +46,8 @@ pub enum Error {
     NotAuthorized,
     /// A file or object that the client may not read, and which it is.
     Forbidden(String),
+    /// A change that a page of another site makes a browser ask for.
+    CrossSite,
     /// An entity or organisation that there is not, or not for this client.
     NoSuchOwner(String),
     TooManyJobs,
@@ -193,6 +195,7 @@ impl Error {
             Error::NoPermission(objects) => aqua(NO_PERMISSION, &no_permission(objects)),
             Error::NotAuthorized => aqua("90009", "User is not authorized."),
             Error::Forbidden(what) => platform(403, FORBIDDEN, &format!("You have no permission to read {what}.")),
+            Error::CrossSite => platform(403, FORBIDDEN, "A page of another site cannot do this with your password."),
             Error::NoSuchOwner(id) => platform(400, NO_SUCH_ENTITY, &format!("Invalid entity or organization: {id}")),
             Error::TooManyJobs => aqua("90028", "There are too many concurrent jobs."),
             Error::NoRecipient(why) => aqua("90010", &format!("{INTERNAL_TEXT} Files cannot be encrypted: {why}.")),

@@ -149,6 +149,10 @@ fn guard(item: &mut PathItem) {
             }
         }
     }
+    for change in [&mut item.post, &mut item.delete].into_iter().flatten() {
+        let forbidden = change.responses.responses.entry("403".to_owned());
+        forbidden.or_insert_with(|| Ref::from_response_name("CrossSite").into());
+    }
     if let Some(post) = &mut item.post {
         let key = "Does the request once: sent again with its key within 24 hours, it is answered as the first time";
         post.parameters.get_or_insert_default().push(header_parameter("Idempotency-Key", key, 255));
@@ -210,7 +214,7 @@ fn rate_headers() -> [(String, Header); 3] {
     .map(|(name, description)| (name.to_owned(), number(description)))
 }
 
-fn common_responses() -> [(&'static str, utoipa::openapi::Response); 6] {
+fn common_responses() -> [(&'static str, utoipa::openapi::Response); 7] {
     let response = |description: &str, schema: &str| {
         let content = utoipa::openapi::Content::new(Some(Ref::from_schema_name(schema)));
         ResponseBuilder::new()
@@ -223,6 +227,10 @@ fn common_responses() -> [(&'static str, utoipa::openapi::Response); 6] {
     [
         ("Unauthenticated", platform("No credentials, or none that are known").build()),
         ("NoSuchOwner", platform("An entity or organisation that there is not, or not for this client").build()),
+        (
+            "CrossSite",
+            platform("A page of another site sent a browser here, with the password that it remembers").build(),
+        ),
         ("TooManyRequests", platform("More than a limit allows").header("Retry-After", seconds).build()),
         ("KeyInUse", platform("The first request with this `Idempotency-Key` is still running").build()),
         ("KeyOfAnother", platform("This `Idempotency-Key` belongs to a request of another method or URL").build()),
