@@ -120,12 +120,14 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 4] {
     let http = |scheme, description: &str| {
         SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(description)).build())
     };
-    let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    let header = |name: &str, description: &str| {
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, description)))
+    };
     [
         ("token", http(HttpAuthScheme::Bearer, "A token of `/oauth/token`")),
-        ("basic", http(HttpAuthScheme::Basic, "A client's id and secret")),
-        ("keyId", header("apiAccessKeyId")),
-        ("keySecret", header("apiSecretAccessKey")),
+        ("basic", http(HttpAuthScheme::Basic, "A client's id and secret, or a user's name and password")),
+        ("keyId", header("apiAccessKeyId", "A client's id, or a user's name")),
+        ("keySecret", header("apiSecretAccessKey", "The client's secret, or the user's password")),
     ]
 }
 
@@ -136,6 +138,7 @@ fn guard(item: &mut PathItem) {
     let security = [SecurityRequirement::new("token", none), SecurityRequirement::new("basic", none), keys];
     for operation in operations(item) {
         operation.security = Some(security.to_vec());
+        operation.parameters.get_or_insert_default().extend(owner_headers());
         for (status, name) in [("401", "Unauthenticated"), ("429", "TooManyRequests")] {
             operation.responses.responses.insert(status.to_owned(), Ref::from_response_name(name).into());
         }
@@ -155,7 +158,7 @@ fn guard(item: &mut PathItem) {
     }
     if let Some(post) = &mut item.post {
         let key = "Does the request once: sent again with its key within 24 hours, it is answered as the first time";
-        post.parameters.get_or_insert_default().push(header_parameter("Idempotency-Key", key, 255));
+        post.parameters.get_or_insert_default().push(header_parameter("Idempotency-Key", key, Some(255)));
         for (status, name) in [("409", "KeyInUse"), ("422", "KeyOfAnother")] {
             post.responses.responses.insert(status.to_owned(), Ref::from_response_name(name).into());
         }
@@ -177,7 +180,7 @@ fn or_platform_error(response: &mut utoipa::openapi::Response) {
 
 fn everywhere(operation: &mut Operation) {
     let track = "Said back; without `: ; \" '`";
-    operation.parameters.get_or_insert_default().push(header_parameter("Zuora-Track-Id", track, 64));
+    operation.parameters.get_or_insert_default().push(header_parameter("Zuora-Track-Id", track, Some(64)));
     operation.responses.responses.insert("500".to_owned(), Ref::from_response_name("Internal").into());
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
@@ -186,8 +189,8 @@ fn everywhere(operation: &mut Operation) {
     }
 }
 
-fn header_parameter(name: &str, description: &str, most: usize) -> utoipa::openapi::path::Parameter {
-    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(most));
+fn header_parameter(name: &str, description: &str, most: Option<usize>) -> utoipa::openapi::path::Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(most);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
@@ -195,6 +198,18 @@ fn header_parameter(name: &str, description: &str, most: usize) -> utoipa::opena
         .description(Some(description))
         .schema(Some(schema))
         .build()
+}
+
+/// What a request may narrow its client's rights to.
+fn owner_headers() -> [utoipa::openapi::path::Parameter; 4] {
+    let entity = "Of the entities that the client may see, only this one; the same as `Zuora-Entity-Ids`";
+    [
+        ("Zuora-Entity-Ids", "Of the entities that the client may see, only these, with commas between them"),
+        ("entityId", entity),
+        ("entityName", entity),
+        ("Zuora-Org-Ids", "Of the organisations that the client may see, only these, with commas between them"),
+    ]
+    .map(|(name, description)| header_parameter(name, description, None))
 }
 
 fn rate_headers() -> [(String, Header); 3] {
