@@ -23,8 +23,8 @@ use crate::{
         export::{self, Created, Deleted, Export},
         request::ExportRequest,
     },
-    job::{Event, Job, JobId},
-    store::{self, Client},
+    job::{Job, JobId},
+    store::Client,
     tenant::Tenant,
 };
 
@@ -111,10 +111,9 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let job = find(&app, &client, &tenant, &id).await?;
-    match app.store.apply(job.id, None, Event::Cancelled { at: app.clock.now() }).await {
-        Ok(_) => app.runner.cancel(job.id),
-        Err(store::Error::Illegal(_)) => {}
-        Err(error) => return Err(error.into()),
+    match jobs::end(&app, &client, job.id).await {
+        Ok(_) | Err(Error::JobHasEnded) => {}
+        Err(error) => return Err(error),
     }
     Ok(respond::json(StatusCode::OK, &export::deleted(&job)))
 }

@@ -205,13 +205,19 @@ pub async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id = find(&app, &client, &tenant, &id).await?.id;
+    let job = end(&app, &client, id).await?;
+    Ok(job_response(&app, &tenant, &job))
+}
+
+/// Cancels a job that the client may see.
+pub(super) async fn end(app: &App, client: &Client, id: JobId) -> Result<Job, Error> {
     let job = app.store.apply(id, None, Event::Cancelled { at: app.clock.now() }).await?;
     app.runner.cancel(id);
     // Its session's next one may go now.
     app.runner.wake();
     app.callouts.wake();
     tracing::info!(job = %id, client = client.name, "cancelled");
-    Ok(job_response(&app, &tenant, &job))
+    Ok(job)
 }
 
 /// The last completed job of a session
