@@ -152,7 +152,8 @@ fn undelivered(tenant: &Tenant, increments: &[Increment]) -> Option<String> {
 async fn refuse(app: &App, client: &Client, tenant: &Tenant, spec: &Spec, error: Error) -> Result<Response, Error> {
     let wire = error.wire();
     let (200, error::Body::Aqua { code, message }) = (wire.status, wire.body) else { return Err(error) };
-    tracing::info!(client = client.name, code, message, "refused");
+    // Not as `message`, which would be logged as it is: it holds what the client wrote, line breaks too.
+    tracing::info!(client = client.name, code, why = message, "refused");
     let refusal = Refusal {
         tenant: client.tenant.clone(),
         client: client.id.clone(),

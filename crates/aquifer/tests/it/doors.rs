@@ -1,6 +1,6 @@
 //! Requests that meet each other: while one is being answered, another comes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aquifer::config::Config;
 use jiff::SignedDuration;
@@ -105,6 +105,37 @@ async fn a_query_that_fails_says_so() {
     gate.fail();
     let answer = server.send(query()).await;
     assert_eq!((answer.status, &answer.json()["errorCode"]), (500, &"90010".into()));
+    server.stop().await;
+}
+
+/// What is logged, for one thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// On one thread, so that what the server logs is known to be its own.
+#[tokio::test]
+async fn nobody_writes_lines_into_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::start().await;
+    let query = "select Id from Account where CreatedDate = 'soon\n2026-11-21 INFO a line of its own'";
+    let body = serde_json::json!({ "queries": [{ "query": query }] }).to_string();
+    let answer = server.send(Request::new("POST", "/v1/batch-query").body(body)).await.json();
+    assert!(answer["message"].as_str().unwrap().contains("\n2026"), "{answer}");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("a line of its own") && !logged.contains("\n2026-11-21 INFO a line"), "{logged}");
     server.stop().await;
 }
 
