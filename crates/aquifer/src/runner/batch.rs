@@ -17,7 +17,7 @@ use super::{
     Runner,
     conversion::{self, Conversion},
     places::Places,
-    run::{Attempt, Stop},
+    run::{Attempt, Stop, told_in_part},
     scope::rows,
 };
 use crate::{
@@ -82,19 +82,22 @@ impl Runner {
             Ok((files, places, compiled.canonical))
         });
         let written = tokio::select! {
-            written = writing => written.map_err(Stop::internal)?,
+            written = writing => written.map_err(|error| Stop::internal(job.id, error))?,
             () = self.clock.sleep_until(deadline) => {
                 let seconds = settings.limits.query_seconds;
                 return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
             }
         };
         let (files, places, canonical) = written.map_err(|failure| match failure {
-            Failure::Source(error) => Stop::source(Some(batch), &error),
+            Failure::Source(error) => Stop::source(job.id, Some(batch), &error),
             Failure::Storage(error) => {
-                let message = format!("the result cannot be stored: {error}");
-                Stop::Hindered { batch: Some(batch), fault: Fault { kind: FaultKind::Internal, message } }
+                let fault = told_in_part(job.id, FaultKind::Internal, "the result cannot be stored", error);
+                Stop::Hindered { batch: Some(batch), fault }
             }
-            Failure::Panicked(text) => failed(FaultKind::Internal, format!("a reader panicked: {text}")),
+            Failure::Panicked(text) => Stop::Failed {
+                batch: Some(batch),
+                fault: told_in_part(job.id, FaultKind::Internal, "a reader panicked", text),
+            },
             // Only who has lost interest cancels, and he does not read this.
             Failure::Cancelled => Stop::Lost,
         })?;
