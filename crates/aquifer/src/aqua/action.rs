@@ -30,7 +30,7 @@ pub fn read_query(body: &[u8]) -> Result<Query, Error> {
         let value = lenient::parse(body)?;
         let request = lenient::object(&value, "the request")?;
         let text =
-            lenient::text(request, "queryString")?.ok_or_else(|| Wrong("`queryString` is missing".to_owned()))?;
+            lenient::long_text(request, "queryString")?.ok_or_else(|| Wrong("`queryString` is missing".to_owned()))?;
         let size = match lenient::present(request, "conf") {
             Some(conf) => lenient::number(lenient::object(conf, "conf")?, "batchSize")?,
             None => None,

@@ -27,7 +27,8 @@ fn spec(body: &[u8], utc: bool) -> Result<Spec, Wrong> {
     if lenient::flag(request, "Encrypted")? == Some(true) {
         return Err(Wrong("`Encrypted` cannot be true: exports are not encrypted here".to_owned()));
     }
-    let text = lenient::non_empty(request, "Query")?.ok_or_else(|| Wrong("`Query` is missing".to_owned()))?;
+    let text = lenient::long_text(request, "Query")?.filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| Wrong("`Query` is missing".to_owned()))?;
     let zip = lenient::flag(request, "Zip")?.unwrap_or(false);
     let query = Query {
         name: None,

@@ -12,6 +12,9 @@ pub type Object = Map<String, Value>;
 /// Values in one request, at most. One of 50 queries has some hundreds.
 const MOST_VALUES: usize = 20_000;
 
+/// Characters of one text, at most, where no other limit is known: names are kept with a job, said back, and shown.
+pub const MOST_CHARACTERS: usize = 4096;
+
 /// Reads a body. A value takes up to a hundred times as much memory as its text, so they are counted before; how deep they
 /// may be nested is serde's own limit. A byte order mark before it, as Windows writes one, is no fault.
 pub fn parse(body: &[u8]) -> Result<Value, Wrong> {
@@ -42,7 +45,17 @@ pub fn present<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
     object.get(key).filter(|value| !value.is_null())
 }
 
+/// No longer than [`MOST_CHARACTERS`].
 pub fn text(object: &Object, key: &str) -> Result<Option<String>, Wrong> {
+    let text = long_text(object, key)?;
+    match text.as_ref().is_some_and(|text| text.chars().nth(MOST_CHARACTERS).is_some()) {
+        true => Err(Wrong(format!("`{key}` has more than {MOST_CHARACTERS} characters"))),
+        false => Ok(text),
+    }
+}
+
+/// Of any length: there is a rule about it elsewhere.
+pub fn long_text(object: &Object, key: &str) -> Result<Option<String>, Wrong> {
     match present(object, key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -71,8 +84,8 @@ pub fn number(object: &Object, key: &str) -> Result<Option<String>, Wrong> {
     match present(object, key) {
         None => Ok(None),
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(Value::String(text)) if text.trim().parse::<f64>().is_ok_and(|number| number.is_finite()) => {
-            Ok(Some(text.trim().to_owned()))
+        Some(Value::String(digits)) if digits.trim().parse::<f64>().is_ok_and(|number| number.is_finite()) => {
+            Ok(text(object, key)?.map(|digits| digits.trim().to_owned()))
         }
         Some(other) => Err(wrong(key, "a number", other)),
     }

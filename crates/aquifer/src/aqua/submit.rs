@@ -79,7 +79,7 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         utc: lenient::flag(request, "dateTimeUtc")?.unwrap_or(false),
         use_last_queries: lenient::flag(request, "useLastCompletedJobQueries")?.unwrap_or(false),
         null_replacement: lenient::text(request, "nullReplacement")?,
-        notify_url: lenient::non_empty(request, "notifyUrl")?,
+        notify_url: lenient::long_text(request, "notifyUrl")?.filter(|url| !url.is_empty()),
         names_source: lenient::text(request, "sourceData")?.is_some(),
         ..default
     };
@@ -93,7 +93,7 @@ fn request(value: &Value) -> Result<Request, Wrong> {
 fn query(value: &Value) -> Result<Query, Wrong> {
     let query = lenient::object(value, "a query")?;
     let languages = [("zoqlexport", Language::Export), ("zoql", Language::Zoql)];
-    let text = lenient::text(query, "query")?.ok_or_else(|| Wrong("a query object needs `query`".to_owned()))?;
+    let text = lenient::long_text(query, "query")?.ok_or_else(|| Wrong("a query object needs `query`".to_owned()))?;
     let deleted = lenient::present(query, "deleted").map(|value| deleted(lenient::object(value, "deleted")?));
     Ok(Query {
         name: lenient::text(query, "name")?,

@@ -160,6 +160,11 @@ impl Server {
         self.load_into(DEFAULT, object, csv);
     }
 
+    /// Writes an account with much to say, of which files become long.
+    pub fn load_note(&self, id: u32, note: &str) {
+        self.load("Account", &format!("Id,Name,Notes\n{id:032},Talkative,{note}\n"));
+    }
+
     pub fn load_into(&self, tenant: &str, object: &str, csv: &str) {
         let path = self.dir.path().join("load.csv");
         std::fs::write(&path, csv).unwrap();
