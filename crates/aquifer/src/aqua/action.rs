@@ -9,6 +9,7 @@ use zoql::{ApiVersion, Catalog, Code, Compiled, Diagnostic, Language, Options, b
 
 use super::{
     Error,
+    error::Place,
     lenient::{self, Wrong},
 };
 
@@ -57,15 +58,17 @@ pub fn read_locator(body: &[u8]) -> Result<String, Error> {
 }
 
 fn invalid(Wrong(why): Wrong) -> Error {
-    Error::Action { code: "INVALID_VALUE", message: why }
+    Error::Action { code: "INVALID_VALUE", message: why, place: None }
 }
 
 pub fn no_such_locator() -> Error {
-    Error::Action { code: "INVALID_QUERY_LOCATOR", message: "invalid query locator, or its time is over".to_owned() }
+    let message = "invalid query locator, or its time is over".to_owned();
+    Error::Action { code: "INVALID_QUERY_LOCATOR", message, place: None }
 }
 
 pub fn timed_out(seconds: u32) -> Error {
-    Error::Action { code: "QUERY_TIMEOUT", message: format!("the query took longer than {seconds} s") }
+    let message = format!("the query took longer than {seconds} s");
+    Error::Action { code: "QUERY_TIMEOUT", message, place: None }
 }
 
 pub fn compile(
@@ -92,7 +95,7 @@ fn fault(text: &str, compat: zoql::Compat, faults: &[Diagnostic]) -> Error {
         Code::InvalidValue | Code::NoSuchZone => ("INVALID_VALUE", first.message.clone()),
         _ => ("MALFORMED_QUERY", format!("You have an error in your ZOQL syntax: {}", first.message)),
     };
-    Error::Action { code, message }
+    Error::Action { code, message, place: Some(Place::of(text, first)) }
 }
 
 /// An answer with records.

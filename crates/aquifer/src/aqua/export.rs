@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{
     Error,
     action::Datetime,
-    error::QueryFault,
+    error::{Place, QueryFault},
     lenient::{self, Wrong},
     submit,
 };
@@ -16,7 +16,7 @@ use crate::job::{FileId, Format, Job, JobId, Language, Query, Spec, State};
 /// Reads a request, `{"Format": "csv", "Query": "select Id from Account"}` with `Name` and `Zip` if wanted, as the submit
 /// that it stands for: stateless, with API names for headers, and one file.
 pub fn read(body: &[u8], utc: bool) -> Result<submit::Request, Error> {
-    let spec = spec(body, utc).map_err(|Wrong(why)| invalid(why))?;
+    let spec = spec(body, utc).map_err(|Wrong(why)| invalid(why, None))?;
     Ok(submit::Request { spec, incremental_time: None, offset: None })
 }
 
@@ -51,12 +51,13 @@ fn spec(body: &[u8], utc: bool) -> Result<Spec, Wrong> {
 /// A refusal of a submit, in this door's form. tap-zuora goes on only if an unknown object says `noSuchDataSource`.
 pub fn refused(error: Error) -> Error {
     match error {
-        Error::Queries(faults) => faults.first().map_or_else(|| invalid(String::new()), fault),
+        Error::Queries(faults) => faults.first().map_or_else(|| invalid(String::new(), None), fault),
         Error::TooManyJobs => {
-            Error::Export { code: "LIMIT_EXCEEDED", message: "There are too many concurrent exports.".to_owned() }
+            let message = "There are too many concurrent exports.".to_owned();
+            Error::Export { code: "LIMIT_EXCEEDED", message, place: None }
         }
         Error::NoSuchJob => Error::NoSuchExport,
-        Error::NoPermission(objects) => Error::Forbidden(objects.join(", ")),
+        Error::NoPermission { objects, .. } => Error::Forbidden(objects.join(", ")),
         Error::NotAuthorized => Error::Forbidden("this export".to_owned()),
         other => other,
     }
@@ -64,11 +65,12 @@ pub fn refused(error: Error) -> Error {
 
 fn fault(fault: &QueryFault) -> Error {
     let is_unknown = ["no-such-object", "object-too-new"].contains(&fault.code.as_str());
-    if is_unknown { invalid(format!("{}: noSuchDataSource", fault.classic)) } else { invalid(fault.classic.clone()) }
+    let word = if is_unknown { ": noSuchDataSource" } else { "" };
+    invalid(format!("{}{word}", fault.classic), fault.place)
 }
 
-fn invalid(message: String) -> Error {
-    Error::Export { code: "INVALID_VALUE", message }
+fn invalid(message: String, place: Option<Place>) -> Error {
+    Error::Export { code: "INVALID_VALUE", message, place }
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -255,6 +255,7 @@ impl Config {
             ("runner.max_attempts", self.runner.max_attempts as usize),
             ("runner.poll_seconds", self.runner.poll_seconds as usize),
             ("runner.lease_seconds", self.runner.lease_seconds as usize),
+            ("retention.token_seconds", self.retention.token_seconds as usize),
         ] {
             anyhow::ensure!(value > 0, "{name} must be at least 1");
         }

@@ -17,8 +17,7 @@ use crate::{
         Error,
         answer::{self, JobAnswer},
         body::JobOrError,
-        callout, currencies,
-        error::{self, QueryFault},
+        callout, currencies, error,
         request::SubmitRequest,
         submit,
     },
@@ -162,8 +161,8 @@ async fn refuse(app: &App, client: &Client, tenant: &Tenant, spec: &Spec, error:
         message: message.clone(),
     };
     app.store.add_refusal(&refusal).await?;
-    let faults: &[QueryFault] = if let Error::Queries(faults) = &error { faults } else { &[] };
-    Ok(respond::json(StatusCode::OK, &answer::refused(spec, code, message, faults, tenant.settings.quirks)))
+    let answer = answer::refused(spec, code, message, error.faults(), tenant.settings.quirks);
+    Ok(respond::json(StatusCode::OK, &answer))
 }
 
 /// How a job is doing
