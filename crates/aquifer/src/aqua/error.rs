@@ -4,7 +4,7 @@
 //! stops on any other, zacc shows the text only then); the platform around it uses statuses.
 
 use jiff::Timestamp;
-use zoql::Diagnostic;
+use zoql::{Code, Diagnostic};
 
 use crate::job::Query;
 
@@ -202,6 +202,7 @@ impl Error {
             Error::TooManyQueries(most) => {
                 aqua("90004", &format!("There are more than {most} queries in the AQuA input."))
             }
+            Error::Queries(faults) if lack_only_count(faults) => aqua("90020", "Distinct column without Count."),
             Error::Queries(faults) => aqua(WRONG_QUERY, &syntax_error(faults)),
             Error::DeletedInStateless(_) => aqua("90012", "Stateless AQuA does not support deleted columns."),
             Error::LongNotifyUrl => aqua("90014", "notifyURL must be less than 5000 characters in length."),
@@ -334,6 +335,10 @@ impl Place {
             end: diagnostic.span.end,
         }
     }
+}
+
+fn lack_only_count(faults: &[QueryFault]) -> bool {
+    !faults.is_empty() && faults.iter().all(|fault| fault.code == Code::DistinctWithoutCount.as_str())
 }
 
 /// The code of queries that cannot be read.
