@@ -33,6 +33,7 @@ scenarios! {
     deleted_gone
     describe
     download
+    export_queue
     export_states
     export_whole
     filters
