@@ -433,6 +433,14 @@ mod tests {
     }
 
     #[test]
+    fn what_would_stand_still_with_nothing_is_at_least_one() {
+        for name in ["AQUIFER_RUNNER__LEASE_SECONDS", "AQUIFER_RETENTION__TOKEN_SECONDS"] {
+            let error = from_env(&[(name, "0")]).unwrap_err().to_string();
+            assert!(error.contains("must be at least 1"), "{name}: {error}");
+        }
+    }
+
+    #[test]
     fn a_tenant_has_what_all_have_but_for_what_it_says_itself() {
         let config = from_env(&[
             ("AQUIFER_LIMITS__QUERIES", "7"),
