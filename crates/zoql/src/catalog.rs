@@ -75,7 +75,7 @@ pub struct Field {
     pub masked: bool,
     /// A dateTime up to WSDL 68, a date from 69 on (`date_changes.csv`).
     pub date_since_69: bool,
-    /// Added by the operator (`…__c`), not by the built-in model.
+    /// Added by the operator, not by the built-in model: [`is_custom`].
     pub custom: bool,
 }
 
@@ -346,7 +346,7 @@ impl FromStr for ApiVersion {
 
 /// A label made of an API name, `SoldToContact` gives `Sold To Contact`, `Region_Code__c` gives `Region Code`.
 fn label_of(name: &str) -> String {
-    let name = name.strip_suffix(CUSTOM_SUFFIX).unwrap_or(name);
+    let name = name.rsplit_once("__").filter(|_| is_custom(name)).map_or(name, |(stem, _)| stem);
     let letters: Vec<char> = name.chars().collect();
     let mut label = String::with_capacity(name.len() + 8);
     for (position, &letter) in letters.iter().enumerate() {
@@ -369,5 +369,12 @@ fn label_of(name: &str) -> String {
     label.trim().to_owned()
 }
 
-/// What names of operators' own fields end with.
-const CUSTOM_SUFFIX: &str = "__c";
+/// Whether a name is that of an operator's own field: it ends with `__c` in any case or, in newer tenants of the original, with
+/// the name space in capitals, `Region__NS`.
+pub fn is_custom(name: &str) -> bool {
+    name.rsplit_once("__").is_some_and(|(stem, space)| {
+        let is_space = space.starts_with(|first: char| first.is_ascii_uppercase())
+            && space.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        !stem.is_empty() && (is_space || space == "c")
+    })
+}

@@ -130,6 +130,8 @@ codes! {
     // Sentences
     /// Something else was expected here.
     Syntax = "syntax",
+    /// `select distinct`, for which the original has a code of its own.
+    DistinctWithoutCount = "distinct-without-count",
     /// A clause stands twice, or after one that it should stand before.
     ClauseOrder = "clause-order",
     /// Export ZOQL has this, ZOQL does not.

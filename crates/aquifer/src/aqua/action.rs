@@ -9,6 +9,7 @@ use zoql::{ApiVersion, Catalog, Code, Compiled, Diagnostic, Language, Options, b
 
 use super::{
     Error,
+    error::Place,
     lenient::{self, Wrong},
 };
 
@@ -30,16 +31,16 @@ pub fn read_query(body: &[u8]) -> Result<Query, Error> {
         let value = lenient::parse(body)?;
         let request = lenient::object(&value, "the request")?;
         let text =
-            lenient::text(request, "queryString")?.ok_or_else(|| Wrong("`queryString` is missing".to_owned()))?;
+            lenient::long_text(request, "queryString")?.ok_or_else(|| Wrong("`queryString` is missing".to_owned()))?;
         let size = match lenient::present(request, "conf") {
             Some(conf) => lenient::number(lenient::object(conf, "conf")?, "batchSize")?,
             None => None,
         };
-        // 0 is the original's default, and means what it means there: as many as there may be.
-        let batch_size = match size.as_deref().unwrap_or("0").parse() {
-            Ok(0) => BATCH_SIZE,
-            Ok(size) if size <= BATCH_SIZE => size,
-            _ => return Err(Wrong(format!("`batchSize` must be a number from 0 to {BATCH_SIZE}"))),
+        // As in the original, whose default is 0: as many as there may be, as for every number above.
+        let batch_size = match size.as_deref().map_or(Some(0), lenient::whole) {
+            Some(0) => BATCH_SIZE,
+            Some(size) => BATCH_SIZE.min(size as usize),
+            None => return Err(Wrong("`batchSize` must be a whole number".to_owned())),
         };
         Ok(Query { text, batch_size })
     };
@@ -57,15 +58,17 @@ pub fn read_locator(body: &[u8]) -> Result<String, Error> {
 }
 
 fn invalid(Wrong(why): Wrong) -> Error {
-    Error::Action { code: "INVALID_VALUE", message: why }
+    Error::Action { code: "INVALID_VALUE", message: why, place: None }
 }
 
 pub fn no_such_locator() -> Error {
-    Error::Action { code: "INVALID_QUERY_LOCATOR", message: "invalid query locator, or its time is over".to_owned() }
+    let message = "invalid query locator, or its time is over".to_owned();
+    Error::Action { code: "INVALID_QUERY_LOCATOR", message, place: None }
 }
 
 pub fn timed_out(seconds: u32) -> Error {
-    Error::Action { code: "QUERY_TIMEOUT", message: format!("the query took longer than {seconds} s") }
+    let message = format!("the query took longer than {seconds} s");
+    Error::Action { code: "QUERY_TIMEOUT", message, place: None }
 }
 
 pub fn compile(
@@ -92,7 +95,7 @@ fn fault(text: &str, compat: zoql::Compat, faults: &[Diagnostic]) -> Error {
         Code::InvalidValue | Code::NoSuchZone => ("INVALID_VALUE", first.message.clone()),
         _ => ("MALFORMED_QUERY", format!("You have an error in your ZOQL syntax: {}", first.message)),
     };
-    Error::Action { code, message }
+    Error::Action { code, message, place: Some(Place::of(text, first)) }
 }
 
 /// An answer with records.

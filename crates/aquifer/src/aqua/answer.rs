@@ -66,7 +66,7 @@ pub struct JobAnswer<'a> {
     /// Only in the answer to a submit: the recordings of other answers lack it.
     #[serde(skip_serializing_if = "Option::is_none")]
     incremental_time: Option<IncrementalTime>,
-    /// Ours: every fault of every query, where it stands.
+    /// Ours: what is wrong with which query, and where.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<Fault<'a>>>,
 }
@@ -170,7 +170,7 @@ pub fn refused<'a>(
 ) -> JobAnswer<'a> {
     JobAnswer {
         error_code: Some(code),
-        message: Some(quirks.refusal(message, faults)),
+        message: Some(quirks.refusal(code, message)),
         batches: spec.queries.iter().map(pending).collect(),
         status: JobStatus::Error,
         errors: Some(faults.iter().map(body::fault).collect()).filter(|_| !faults.is_empty()),
@@ -185,7 +185,7 @@ pub fn status<'a>(job: &'a Job, tenant: &Tenant, rows_so_far: RowsSoFar<'_>) -> 
     let batch = |(index, (query, batch))| batch_answer(job, query, batch, zone, rows_so_far(index));
     let code = job.fault.as_ref().map(|fault| match fault.kind {
         FaultKind::Query => ("90007", "The query execution has been aborted."),
-        FaultKind::TimeLimit => ("90027", "The query execution has been aborted."),
+        FaultKind::TimeLimit => ("90027", "The query execution has exceeded the processing time."),
         FaultKind::JobTimeLimit => ("90029", "The job was marked Error after too long in Processing."),
         FaultKind::DeletedNotAllowed => ("90017", DELETED_UNSUPPORTED),
         FaultKind::Internal => ("90010", "Internal Server Error."),

@@ -79,6 +79,14 @@ pub struct ObjectReason {
     code: &'static str,
     #[schema(example = "The requested data source could not be found: noSuchDataSource")]
     message: String,
+    /// Of the query, counted from 1, if it is at fault. Ours, as is the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 1)]
+    line: Option<usize>,
+    /// Counted from 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 16)]
+    column: Option<usize>,
 }
 
 /// An object that is not there.
@@ -101,6 +109,14 @@ pub struct ActionError {
     faultcode: String,
     #[schema(example = "invalid field for query: Account.Nme")]
     faultstring: String,
+    /// Of the query, counted from 1, if it is at fault. Ours, as is the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 1)]
+    line: Option<usize>,
+    /// Counted from 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = 8)]
+    column: Option<usize>,
 }
 
 /// A body in one of the forms; XML has a writer of its own.
@@ -133,17 +149,19 @@ pub fn form(body: Body, status: u16) -> Form {
             message,
             path: "/oauth/token",
         }),
-        Body::Object { code, message } => {
-            Form::Object(ObjectError { success: false, errors: [ObjectReason { code, message }] })
+        Body::Object { code, message, place } => {
+            let (line, column) = place.map(|place| (place.line, place.column)).unzip();
+            Form::Object(ObjectError { success: false, errors: [ObjectReason { code, message, line, column }] })
         }
         Body::NoRecords => Form::NoRecords(NoRecords { records: None, done: true, size: 0 }),
-        Body::Action { code, message } => {
-            Form::Action(ActionError { faultcode: format!("fns:{code}"), faultstring: message })
+        Body::Action { code, message, place } => {
+            let (line, column) = place.map(|place| (place.line, place.column)).unzip();
+            Form::Action(ActionError { faultcode: format!("fns:{code}"), faultstring: message, line, column })
         }
     }
 }
 
-/// A fault of one query, and where it stands. Ours.
+/// What is wrong with one query, and where, if its text is at fault. Ours.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Fault<'a> {
     /// Which of the request's queries, counted from 0.
@@ -159,12 +177,15 @@ pub struct Fault<'a> {
     #[schema(example = "There is no field named Nme")]
     message: &'a str,
     /// Counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, example = 1)]
-    line: usize,
+    line: Option<usize>,
     /// Counted from 1, in characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, example = 8)]
-    column: usize,
-    span: Span,
+    column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span: Option<Span>,
     /// The rule, or a fact that explains the fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
@@ -189,9 +210,9 @@ pub fn fault(fault: &QueryFault) -> Fault<'_> {
         name: fault.name.as_deref(),
         code: &fault.code,
         message: &fault.message,
-        line: fault.line,
-        column: fault.column,
-        span: Span { start: fault.start, end: fault.end },
+        line: fault.place.map(|place| place.line),
+        column: fault.place.map(|place| place.column),
+        span: fault.place.map(|place| Span { start: place.start, end: place.end }),
         note: fault.note.as_deref(),
         help: fault.help.as_deref(),
     }

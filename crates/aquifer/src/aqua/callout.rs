@@ -1,6 +1,6 @@
 //! Callouts: what is said when a job has ended, to whom, and how a callout shows under its job.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -132,10 +132,9 @@ pub fn warning(spec: &Spec, tenant: &config::Tenant, allow: &[address::Allowed])
 pub fn message(job: &Job, tenant: &config::Tenant) -> Option<Message> {
     let zone = tenant.zone();
     let text = |template: &str| fill(template, |field| value(field, job, &zone));
-    let url = |template: &str| fill(template, |field| escaped(&value(field, job, &zone)));
     let id = format!("msg_{}", job.id);
     let Some(receiver) = tenant.receiver(job.spec.partner.as_deref()) else {
-        let url = url(job.spec.notify_url.as_ref()?);
+        let url = url(job.spec.notify_url.as_ref()?, job, &zone);
         let secrets = tenant.callout_secrets.clone();
         return Some(Message { id, method: "GET", url, body: None, basic: None, secrets });
     };
@@ -148,11 +147,15 @@ pub fn message(job: &Job, tenant: &config::Tenant) -> Option<Message> {
     Some(Message {
         id,
         method: receiver.method.name(),
-        url: url(&receiver.url.0),
+        url: url(&receiver.url.0, job, &zone),
         body: body.map(|body| json!(body).to_string()),
         basic: receiver.credentials(),
         secrets: secrets.clone(),
     })
+}
+
+fn url(template: &str, job: &Job, zone: &TimeZone) -> String {
+    fill(template, |field| escaped(&value(field, job, zone)))
 }
 
 fn value(field: Field, job: &Job, zone: &TimeZone) -> String {
@@ -181,8 +184,8 @@ fn escaped(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// How a callout stands, with its tries. What receivers answered is for the operator alone: whoever submits jobs could
-/// read with it what only the operator's network can.
+/// How a callout stands, with its tries. What receivers answered, and why there was no answer, is for the operator alone:
+/// whoever submits jobs could read with it what only the operator's network can, and learn which names there are in it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CalloutAnswer<'a> {
@@ -200,15 +203,18 @@ struct TryAnswer<'a> {
     at: Time,
     #[schema(example = "GET")]
     method: &'a str,
-    url: &'a str,
+    /// Whole if it is the job's own `notifyUrl`; of what the tenant has set up, without the path.
+    url: Cow<'a, str>,
     /// Of the answer, if there was one.
     #[schema(required)]
     status: Option<u16>,
-    /// Why there was none.
+    /// That there was none.
     #[schema(required)]
-    error: Option<&'a str>,
+    error: Option<&'static str>,
     milliseconds: u64,
 }
+
+const NO_ANSWER: &str = "there was no answer, or the address is not one that may be called";
 
 pub fn answer<'a>(callout: &'a Callout, zone: &TimeZone) -> CalloutAnswer<'a> {
     CalloutAnswer {
@@ -216,17 +222,18 @@ pub fn answer<'a>(callout: &'a Callout, zone: &TimeZone) -> CalloutAnswer<'a> {
         job_id: callout.job.id,
         state: callout.state.name(),
         next_try_at: callout.due_at.map(|at| Time::new(at, zone)),
-        tries: callout.tries.iter().map(|one| answer_try(one, zone)).collect(),
+        tries: callout.tries.iter().map(|one| answer_try(one, &callout.job, zone)).collect(),
     }
 }
 
-fn answer_try<'a>(one: &'a Try, zone: &TimeZone) -> TryAnswer<'a> {
+fn answer_try<'a>(one: &'a Try, job: &Job, zone: &TimeZone) -> TryAnswer<'a> {
+    let is_own = job.spec.notify_url.as_ref().is_some_and(|template| url(template, job, zone) == one.url);
     TryAnswer {
         at: Time::new(one.at, zone),
         method: &one.method,
-        url: &one.url,
+        url: if is_own { one.url.as_str().into() } else { address::origin(&one.url).into() },
         status: one.outcome.status(),
-        error: one.outcome.error(),
+        error: one.outcome.error().map(|_| NO_ANSWER),
         milliseconds: one.milliseconds,
     }
 }

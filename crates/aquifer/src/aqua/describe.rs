@@ -253,6 +253,18 @@ mod tests {
         }
     }
 
+    /// zacc takes fields and related objects by their position.
+    #[test]
+    fn children_stand_in_their_order() {
+        let catalog = Catalog::builtin();
+        for (_, object) in catalog.objects() {
+            let xml = view(catalog).describe(object);
+            let children = xml.lines().filter(|line| line.starts_with("  <") && !line.starts_with("  </"));
+            let names: Vec<&str> = children.filter_map(|line| line.trim().split(['<', '>']).nth(1)).collect();
+            assert_eq!(names, ["name", "label", "fields", "related-objects"], "{}", object.name);
+        }
+    }
+
     #[test]
     fn custom_fields_say_that_they_are() {
         let mut catalog = Catalog::clone(Catalog::builtin());

@@ -2,51 +2,62 @@
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
     Error,
     action::Datetime,
-    error::QueryFault,
+    error::{Place, QueryFault},
     lenient::{self, Wrong},
     submit,
 };
-use crate::job::{FileId, Format, Job, JobId, State};
+use crate::job::{FileId, Format, Job, JobId, Language, Query, Spec, State};
 
 /// Reads a request, `{"Format": "csv", "Query": "select Id from Account"}` with `Name` and `Zip` if wanted, as the submit
-/// that it stands for: stateless, with API names for headers.
+/// that it stands for: stateless, with API names for headers, and one file.
 pub fn read(body: &[u8], utc: bool) -> Result<submit::Request, Error> {
-    let submit = lenient::parse(body).and_then(|value| as_submit(&value, utc)).map_err(|Wrong(why)| invalid(why))?;
-    submit::read(submit.to_string().as_bytes())
+    let spec = spec(body, utc).map_err(|Wrong(why)| invalid(why, None))?;
+    Ok(submit::Request { spec, incremental_time: None, offset: None })
 }
 
-fn as_submit(value: &Value, utc: bool) -> Result<Value, Wrong> {
-    let request = lenient::object(value, "the request")?;
+fn spec(body: &[u8], utc: bool) -> Result<Spec, Wrong> {
+    let value = lenient::parse(body)?;
+    let request = lenient::object(&value, "the request")?;
     lenient::word(request, "Format", &[("csv", ())], ())?;
     if lenient::flag(request, "Encrypted")? == Some(true) {
         return Err(Wrong("`Encrypted` cannot be true: exports are not encrypted here".to_owned()));
     }
-    let query = lenient::non_empty(request, "Query")?.ok_or_else(|| Wrong("`Query` is missing".to_owned()))?;
+    let text = lenient::long_text(request, "Query")?.filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| Wrong("`Query` is missing".to_owned()))?;
     let zip = lenient::flag(request, "Zip")?.unwrap_or(false);
-    Ok(json!({
-        "name": lenient::text(request, "Name")?,
-        "format": if zip { "zip" } else { "csv" },
-        "useQueryLabels": true,
-        "dateTimeUtc": utc,
-        "queries": [{ "query": query, "type": "zoqlexport" }],
-    }))
+    let query = Query {
+        name: None,
+        text,
+        language: Language::Export,
+        api_version: submit::DEFAULT_API_VERSION,
+        deleted: None,
+        convert_to_currencies: None,
+    };
+    Ok(Spec {
+        name: lenient::text(request, "Name")?,
+        format: if zip { Format::Zip } else { Format::Csv },
+        api_names: true,
+        utc,
+        export: Some(true),
+        ..Spec::of(vec![query])
+    })
 }
 
 /// A refusal of a submit, in this door's form. tap-zuora goes on only if an unknown object says `noSuchDataSource`.
 pub fn refused(error: Error) -> Error {
     match error {
-        Error::Queries(faults) => faults.first().map_or_else(|| invalid(String::new()), fault),
+        Error::Queries(faults) => faults.first().map_or_else(|| invalid(String::new(), None), fault),
         Error::TooManyJobs => {
-            Error::Export { code: "LIMIT_EXCEEDED", message: "There are too many concurrent exports.".to_owned() }
+            let message = "There are too many concurrent exports.".to_owned();
+            Error::Export { code: "LIMIT_EXCEEDED", message, place: None }
         }
         Error::NoSuchJob => Error::NoSuchExport,
-        Error::NoPermission(objects) => Error::Forbidden(objects.join(", ")),
+        Error::NoPermission { objects, .. } => Error::Forbidden(objects.join(", ")),
         Error::NotAuthorized => Error::Forbidden("this export".to_owned()),
         other => other,
     }
@@ -54,11 +65,12 @@ pub fn refused(error: Error) -> Error {
 
 fn fault(fault: &QueryFault) -> Error {
     let is_unknown = ["no-such-object", "object-too-new"].contains(&fault.code.as_str());
-    if is_unknown { invalid(format!("{}: noSuchDataSource", fault.classic)) } else { invalid(fault.classic.clone()) }
+    let word = if is_unknown { ": noSuchDataSource" } else { "" };
+    invalid(format!("{}{word}", fault.classic), fault.place)
 }
 
-fn invalid(message: String) -> Error {
-    Error::Export { code: "INVALID_VALUE", message }
+fn invalid(message: String, place: Option<Place>) -> Error {
+    Error::Export { code: "INVALID_VALUE", message, place }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,9 +96,10 @@ pub fn deleted(job: &Job) -> Deleted {
     Deleted { success: true, id: job.id }
 }
 
-/// Whether a job is one that this door may show: stateless, and of one query.
+/// Whether a job is one that this door may show. Of one that does not say so itself it shows what may have been an export:
+/// stateless, and of one query.
 pub fn is_export(job: &Job) -> bool {
-    job.spec.session().is_none() && job.batches.len() == 1
+    job.spec.export.unwrap_or_else(|| job.spec.session().is_none() && job.batches.len() == 1)
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    error::{self, QueryFault, TokenError},
+    error::{self, TokenError},
     word::Time,
 };
 
@@ -56,9 +56,9 @@ pub struct Quirks {
 }
 
 impl Quirks {
-    /// The message of a submit that is refused for the faults of its queries.
-    pub fn refusal(self, message: String, faults: &[QueryFault]) -> String {
-        if self.bare_90005 && !faults.is_empty() { error::SYNTAX_ERROR.to_owned() } else { message }
+    /// The message of a submit that is refused with a code.
+    pub fn refusal(self, code: &str, message: String) -> String {
+        if self.bare_90005 && code == error::WRONG_QUERY { error::SYNTAX_ERROR.to_owned() } else { message }
     }
 
     pub fn version(self, sent: &str) -> Version<'_> {

@@ -24,6 +24,7 @@ use utoipa::ToSchema;
 }))]
 pub struct SubmitRequest {
     /// Said back.
+    #[schema(max_length = 4096)]
     name: Option<String>,
     #[schema(default = "csv")]
     format: Option<RequestFormat>,
@@ -41,9 +42,9 @@ pub struct SubmitRequest {
     /// Datetimes in UTC, and not in the tenant's zone.
     #[schema(default = false)]
     date_time_utc: Option<Flag>,
-    #[schema(example = "acme")]
+    #[schema(example = "acme", max_length = 4096)]
     partner: Option<String>,
-    #[schema(example = "nightly")]
+    #[schema(example = "nightly", max_length = 4096)]
     project: Option<String>,
     /// Where the windows of a stateful job begin, wherever its session stands. Without an offset, Pacific time with the
     /// profile `us`, UTC with `eu`.
@@ -55,12 +56,13 @@ pub struct SubmitRequest {
     #[schema(max_length = 4999)]
     notify_url: Option<String>,
     /// What stands for a null in the files.
-    #[schema(default = "")]
+    #[schema(default = "", max_length = 4096)]
     null_replacement: Option<String>,
     /// The queries of the session's last job, too.
     #[schema(default = false)]
     use_last_completed_job_queries: Option<Flag>,
     /// Said back as `LIVE`.
+    #[schema(max_length = 4096)]
     source_data: Option<String>,
 }
 
@@ -68,6 +70,7 @@ pub struct SubmitRequest {
 #[serde(rename_all = "camelCase")]
 pub struct QueryRequest {
     /// Said back; need not be unique.
+    #[schema(max_length = 4096)]
     name: Option<String>,
     /// At most 20,000 characters.
     #[schema(example = "select Id, Name from Account")]
@@ -79,7 +82,7 @@ pub struct QueryRequest {
     #[schema(default = "153.0")]
     api_version: Option<Number>,
     /// Three-letter codes with commas between them.
-    #[schema(example = "EUR,GBP")]
+    #[schema(example = "EUR,GBP", max_length = 4096)]
     convert_to_currencies: Option<String>,
     deleted: Option<DeletedRequest>,
 }
@@ -88,7 +91,7 @@ pub struct QueryRequest {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletedRequest {
-    #[schema(example = "Deleted", min_length = 1)]
+    #[schema(example = "Deleted", min_length = 1, max_length = 4096)]
     column: String,
     format: Option<super::word::DeletedFormat>,
     /// In a stateless job, too.
@@ -149,6 +152,7 @@ pub struct ExportRequest {
     #[schema(example = "select Id, Name from Account", min_length = 1)]
     query: String,
     /// Said back.
+    #[schema(max_length = 4096)]
     name: Option<String>,
     #[schema(default = false)]
     zip: Option<Flag>,
@@ -177,11 +181,12 @@ pub struct ActionRequest {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionConf {
-    /// Records in an answer; 0 means as many as there may be.
-    #[schema(minimum = 0, maximum = 2000, default = 2000)]
+    /// Records in an answer. There are never more than 2,000; 0 means as many as there may be.
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32, default = 2000)]
     batch_size: Option<u32>,
 }
 
+/// The pages that follow are as long as the first: a `conf` here is ignored.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({ "queryLocator": "5f0c3e9a7b1d48620f9e8d7c6b5a4031-2000" }))]

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde_json::Value;
-use zoql::Catalog;
+use zoql::{Catalog, Code, Diagnostic};
 
 use super::{
     Error, currencies,
@@ -65,28 +65,23 @@ fn request(value: &Value) -> Result<Request, Wrong> {
         Some(Value::Array(queries)) => queries.iter().map(query).collect::<Result<_, _>>()?,
         Some(_) => return Err(Wrong("`queries` must be an array".to_owned())),
     };
+    let default = Spec::of(queries);
     let formats = [("csv", Format::Csv), ("gzip", Format::Gzip), ("zip", Format::Zip)];
     let encryptions = [("none", Encryption::None), ("pgp", Encryption::Pgp)];
     let spec = Spec {
         name: lenient::text(request, "name")?,
-        protocol_version: lenient::number(request, "version")?.unwrap_or_else(|| "1.0".to_owned()),
-        format: lenient::word(request, "format", &formats, Format::Csv)?,
-        encryption: lenient::word(request, "encrypted", &encryptions, Encryption::None)?,
+        protocol_version: lenient::number(request, "version")?.unwrap_or(default.protocol_version),
+        format: lenient::word(request, "format", &formats, default.format)?,
+        encryption: lenient::word(request, "encrypted", &encryptions, default.encryption)?,
         partner: lenient::non_empty(request, "partner")?,
         project: lenient::non_empty(request, "project")?,
         api_names: lenient::flag(request, "useQueryLabels")?.unwrap_or(false),
         utc: lenient::flag(request, "dateTimeUtc")?.unwrap_or(false),
         use_last_queries: lenient::flag(request, "useLastCompletedJobQueries")?.unwrap_or(false),
         null_replacement: lenient::text(request, "nullReplacement")?,
-        notify_url: lenient::non_empty(request, "notifyUrl")?,
-        callout: false,
-        reads_masked: false,
+        notify_url: lenient::long_text(request, "notifyUrl")?.filter(|url| !url.is_empty()),
         names_source: lenient::text(request, "sourceData")?.is_some(),
-        offset: None,
-        incremental_time: None,
-        replay: None,
-        queries,
-        reads: Reads::default(),
+        ..default
     };
     Ok(Request {
         spec,
@@ -98,7 +93,7 @@ fn request(value: &Value) -> Result<Request, Wrong> {
 fn query(value: &Value) -> Result<Query, Wrong> {
     let query = lenient::object(value, "a query")?;
     let languages = [("zoqlexport", Language::Export), ("zoql", Language::Zoql)];
-    let text = lenient::text(query, "query")?.ok_or_else(|| Wrong("a query object needs `query`".to_owned()))?;
+    let text = lenient::long_text(query, "query")?.ok_or_else(|| Wrong("a query object needs `query`".to_owned()))?;
     let deleted = lenient::present(query, "deleted").map(|value| deleted(lenient::object(value, "deleted")?));
     Ok(Query {
         name: lenient::text(query, "name")?,
@@ -143,7 +138,7 @@ pub fn settle(request: &mut Request, tenant: &config::Tenant, last: &[Query]) ->
         let kept: Vec<Query> = last.iter().filter(|query| !is_given(query)).cloned().collect();
         spec.queries.splice(0..0, kept);
     }
-    let offset = request.offset.as_ref().map(|text| text.parse().map_err(|_| Error::BadOffset)).transpose()?;
+    let offset = request.offset.as_ref().map(|text| lenient::whole(text).ok_or(Error::BadOffset)).transpose()?;
     spec.offset =
         Some(offset.unwrap_or(tenant.stateful_offset_seconds)).filter(|seconds| *seconds <= config::MOST_OFFSET);
     if spec.offset.is_none() {
@@ -156,8 +151,8 @@ pub fn settle(request: &mut Request, tenant: &config::Tenant, last: &[Query]) ->
     Ok(())
 }
 
-/// Holds a request against the rules: what its job has besides, or why there is no job. All faults of all queries are told,
-/// of everything else the first.
+/// Holds a request against the rules: what its job has besides, or why there is no job. Of the first rule that is broken, all
+/// queries that break it are told.
 pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Checked, Error> {
     let spec = &request.spec;
     let stateful = spec.session().is_some();
@@ -168,42 +163,50 @@ pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Checked, Error> {
         return Err(Error::NoQueries);
     }
     if spec.queries.len() > rules.tenant.limits.queries {
-        return Err(Error::TooManyQueries);
+        return Err(Error::TooManyQueries(rules.tenant.limits.queries));
     }
     if spec.notify_url.as_ref().is_some_and(|url| url.chars().count() >= 5000) {
         return Err(Error::LongNotifyUrl);
     }
-    if spec.queries.iter().filter_map(|query| query.deleted.as_ref()).any(|deleted| !deleted.force_export) && !stateful
-    {
-        return Err(Error::DeletedInStateless);
+    if !stateful {
+        let unforced = |query: &Query| query.deleted.as_ref().is_some_and(|deleted| !deleted.force_export);
+        let unforced = spec.queries.iter().enumerate().filter(|(_, query)| unforced(query));
+        let why = "`deleted` needs `forceExport` in a stateless job";
+        let fault = |(index, query)| QueryFault::beside(index, query, "deleted-in-stateless", why.to_owned());
+        refuse(unforced.map(fault).collect(), Error::DeletedInStateless)?;
     }
     let mut checked = check_queries(spec, rules)?;
     checked.warnings.splice(0..0, warnings(request));
     Ok(checked)
 }
 
+/// Refuses the request if there are faults.
+fn refuse(faults: Vec<QueryFault>, error: fn(Vec<QueryFault>) -> Error) -> Result<(), Error> {
+    if faults.is_empty() { Ok(()) } else { Err(error(faults)) }
+}
+
 fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
-    let (mut faults, mut warnings, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    let mut objects = BTreeSet::new();
-    let mut unknown_currency = None;
-    let mut deleted_unsupported = false;
+    let (mut wrong, mut undeletable, mut unknown_currencies) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut warnings, mut skipped, mut objects) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (index, query) in spec.queries.iter().enumerate() {
-        if query.text.chars().count() > rules.tenant.limits.query_characters {
-            faults.push(QueryFault::too_long(
-                index,
-                query.name.clone(),
-                &query.text,
-                rules.tenant.limits.query_characters,
-            ));
+        let most = rules.tenant.limits.query_characters;
+        if query.text.chars().count() > most {
+            wrong.push(QueryFault::too_long(index, query, most));
             continue;
         }
         match compile(query, rules.catalog, rules.tenant.zoql.compat.into(), &rules.tenant.zone()) {
             Ok(compiled) => {
                 let base = rules.catalog.object(compiled.query.base);
-                deleted_unsupported |= query.deleted.is_some() && !base.supports_deleted;
+                if query.deleted.is_some() && !base.supports_deleted {
+                    let why = format!("{} keeps no deleted records", base.name);
+                    undeletable.push(QueryFault::beside(index, query, "deleted-unsupported", why));
+                }
                 match currencies::plan(query, &compiled.query, rules.catalog, rules.tenant) {
                     Ok(plan) => warnings.extend(currencies::warning(query, rules.tenant, plan.is_some())),
-                    Err(unknown) => unknown_currency = unknown_currency.or(Some(unknown)),
+                    Err(unknown) => {
+                        let fault = QueryFault::beside(index, query, "unknown-currency", unknown.to_string());
+                        unknown_currencies.push(fault);
+                    }
                 }
                 let denied = rules.rights.denied(&compiled.query, rules.catalog, &rules.tenant.owners);
                 if denied.is_empty() {
@@ -214,29 +217,57 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
                 }
             }
             Err(diagnostics) => {
-                let fault = |diagnostic| QueryFault::new(index, query.name.clone(), &query.text, diagnostic);
-                faults.extend(diagnostics.iter().map(fault));
+                let advice = rules.may_advise(query);
+                let fault = |diagnostic: &Diagnostic| {
+                    let fault = QueryFault::new(index, query, diagnostic);
+                    if advice || !names_others(diagnostic) { fault } else { fault.without_advice() }
+                };
+                wrong.extend(diagnostics.iter().map(fault));
             }
         }
     }
     // Queries without a name are warned of in the same words.
     warnings.dedup();
-    match unknown_currency {
-        _ if !faults.is_empty() => return Err(Error::Queries(faults)),
-        _ if deleted_unsupported => return Err(Error::DeletedUnsupported),
-        Some(unknown) => return Err(Error::UnknownCurrency(unknown)),
-        None => {}
-    }
+    refuse(wrong, Error::Queries)?;
+    refuse(undeletable, Error::DeletedUnsupported)?;
+    refuse(unknown_currencies, Error::UnknownCurrency)?;
     if skipped.len() == spec.queries.len() {
+        let faults = skipped.iter().map(|skipped| skipped.fault(spec)).collect();
         let denied: BTreeSet<String> = skipped.into_iter().flat_map(|skipped| skipped.objects).collect();
-        return Err(Error::NoPermission(denied.into_iter().collect()));
+        return Err(Error::NoPermission { objects: denied.into_iter().collect(), faults });
     }
     warnings.extend(skipped.iter().map(|skipped| skipped.warning(spec)));
     let reads = Reads { objects: Some(objects.into_iter().collect()), ..rules.rights.rows() };
     Ok(Checked { warnings, reads, skipped })
 }
 
+impl Rules<'_> {
+    /// Whether a client may be told names that it might have meant in a query: it may read the object, and all that can be
+    /// joined to it.
+    fn may_advise(&self, query: &Query) -> bool {
+        let (rights, catalog, owners) = (self.rights, self.catalog, &self.tenant.owners);
+        if !rights.are_limited() {
+            return true;
+        }
+        let parsed = zoql::parse(&query.text, query.language.into(), self.tenant.zoql.compat.into());
+        let base = parsed.query.and_then(|parsed| catalog.find(&parsed.from)).map(|id| catalog.object(id));
+        base.is_some_and(|base| {
+            rights.allow(base, owners) && base.joins().all(|(join, _)| rights.allow_join(base, join, catalog, owners))
+        })
+    }
+}
+
+/// Whether what a fault explains may be in words that the client has not written.
+fn names_others(diagnostic: &Diagnostic) -> bool {
+    matches!(diagnostic.code, Code::NoSuchObject | Code::NoSuchJoin | Code::NoSuchField)
+}
+
 impl Skipped {
+    fn fault(&self, spec: &Spec) -> QueryFault {
+        let why = format!("you have no permission to read {}", self.objects.join(", "));
+        QueryFault::beside(self.query, &spec.queries[self.query], "no-permission", why)
+    }
+
     fn warning(&self, spec: &Spec) -> String {
         let name = spec.queries.get(self.query).and_then(|query| query.name.as_deref()).unwrap_or("without a name");
         let (number, objects) = (self.query + 1, self.objects.join(", "));
@@ -250,7 +281,7 @@ pub fn compile(
     catalog: &Catalog,
     compat: zoql::Compat,
     zone: &TimeZone,
-) -> Result<zoql::Compiled, Vec<zoql::Diagnostic>> {
+) -> Result<zoql::Compiled, Vec<Diagnostic>> {
     let options = zoql::Options {
         language: query.language.into(),
         compat,

@@ -88,6 +88,13 @@ pub fn target(url: &str) -> Result<Uri, String> {
     Ok(uri)
 }
 
+/// Scheme, host and port of a URL; nothing of what is no URL.
+pub fn origin(url: &str) -> String {
+    let parts = target(url).ok().map(Uri::into_parts);
+    let origin = parts.and_then(|parts| Some(format!("{}://{}", parts.scheme?, parts.authority?)));
+    origin.unwrap_or_default()
+}
+
 /// Why a URL will not be called, as far as can be said without a name server.
 pub fn obstacle(url: &str, allow: &[Allowed]) -> Option<String> {
     let uri = match target(url) {
@@ -298,6 +305,8 @@ mod tests {
             assert!(found.as_ref().is_some_and(|found| found.contains(said)), "{url}: {found:?}");
         }
         assert_eq!(obstacle("https://example.com:8443/a?job=1", &[]), None);
+        assert_eq!(origin("https://example.com:8443/a?job=1"), "https://example.com:8443");
+        assert_eq!(origin("https://kim:secret@example.com/"), "");
         assert_eq!(obstacle("http://localhost:9000/", &allow(&["127.0.0.0/8"])), None);
     }
 }

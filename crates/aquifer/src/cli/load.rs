@@ -45,7 +45,7 @@ pub struct Args {
     /// Load every .csv, .ndjson and .jsonl file of a directory (also .gz), each into the object it is named after
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Keep columns that match nothing as custom fields, named NAME__c
+    /// Keep columns that match nothing as custom fields, named NAME__c, or NAME__NS if that is their name
     #[arg(long)]
     custom: bool,
     /// The files are the whole of their objects: delete the rows they lack

@@ -17,8 +17,8 @@ pub struct Files {
     pub segment: Segment,
     /// Rows of a segment.
     pub segment_rows: NonZeroU64,
-    /// Goes on in another file when one reaches `limits.file_bytes`; the batch then has segments. If false, there is
-    /// one file, and its download is refused with 403.
+    /// Goes on in another file when one reaches `limits.file_bytes`; the batch then has segments. If false, and for object
+    /// exports, there is one file, and its download is refused with 403.
     pub split: bool,
 }
 

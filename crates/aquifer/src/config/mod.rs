@@ -170,7 +170,8 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Requests of a tenant at one time; one more is refused with 429.
     pub concurrent_requests: u32,
-    /// Requests of a client for a token in a minute; more are refused with 429.
+    /// Requests of a client for a token in a minute; more are refused with 429. Wrong secrets are counted by themselves, as
+    /// many: they take nothing from who has the right one.
     pub tokens_per_minute: u32,
     /// Passwords of one user that are checked in a minute; more are refused with 429. One that was right is not checked again
     /// for five minutes. It holds across tenants, as users' names do: the setting of the default one counts.
@@ -254,6 +255,7 @@ impl Config {
             ("runner.max_attempts", self.runner.max_attempts as usize),
             ("runner.poll_seconds", self.runner.poll_seconds as usize),
             ("runner.lease_seconds", self.runner.lease_seconds as usize),
+            ("retention.token_seconds", self.retention.token_seconds as usize),
         ] {
             anyhow::ensure!(value > 0, "{name} must be at least 1");
         }
@@ -428,6 +430,14 @@ mod tests {
         assert_eq!(config.runner.max_attempts, 7);
         assert!(config.tenant.knows_partner("acme") && !config.tenant.knows_partner("other"));
         assert_eq!(config.tenant.zone().iana_name(), Some("Australia/Sydney"));
+    }
+
+    #[test]
+    fn what_would_stand_still_with_nothing_is_at_least_one() {
+        for name in ["AQUIFER_RUNNER__LEASE_SECONDS", "AQUIFER_RETENTION__TOKEN_SECONDS"] {
+            let error = from_env(&[(name, "0")]).unwrap_err().to_string();
+            assert!(error.contains("must be at least 1"), "{name}: {error}");
+        }
     }
 
     #[test]

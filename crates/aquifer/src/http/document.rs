@@ -72,9 +72,9 @@ fn document() -> Value {
     let mut api = OpenApi::new(info(), utoipa::openapi::Paths::new());
     let mut guarded = routes::guarded().into_openapi();
     guarded.paths.paths.values_mut().for_each(guard);
+    guarded.paths.paths.values_mut().filter_map(|item| item.post.as_mut()).for_each(may_be_malformed);
     api.merge(guarded);
     api.merge(routes::open().into_openapi());
-    api.paths.paths.values_mut().filter_map(|item| item.post.as_mut()).for_each(may_be_malformed);
     api.paths.paths.values_mut().flat_map(operations).for_each(everywhere);
     api.tags = Some(tags());
     api.servers = Some(vec![Server::new("/")]);
@@ -120,12 +120,14 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 4] {
     let http = |scheme, description: &str| {
         SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(description)).build())
     };
-    let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    let header = |name: &str, description: &str| {
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, description)))
+    };
     [
         ("token", http(HttpAuthScheme::Bearer, "A token of `/oauth/token`")),
-        ("basic", http(HttpAuthScheme::Basic, "A client's id and secret")),
-        ("keyId", header("apiAccessKeyId")),
-        ("keySecret", header("apiSecretAccessKey")),
+        ("basic", http(HttpAuthScheme::Basic, "A client's id and secret, or a user's name and password")),
+        ("keyId", header("apiAccessKeyId", "A client's id, or a user's name")),
+        ("keySecret", header("apiSecretAccessKey", "The client's secret, or the user's password")),
     ]
 }
 
@@ -136,6 +138,7 @@ fn guard(item: &mut PathItem) {
     let security = [SecurityRequirement::new("token", none), SecurityRequirement::new("basic", none), keys];
     for operation in operations(item) {
         operation.security = Some(security.to_vec());
+        operation.parameters.get_or_insert_default().extend(owner_headers());
         for (status, name) in [("401", "Unauthenticated"), ("429", "TooManyRequests")] {
             operation.responses.responses.insert(status.to_owned(), Ref::from_response_name(name).into());
         }
@@ -149,16 +152,20 @@ fn guard(item: &mut PathItem) {
             }
         }
     }
+    for change in [&mut item.post, &mut item.delete].into_iter().flatten() {
+        let forbidden = change.responses.responses.entry("403".to_owned());
+        forbidden.or_insert_with(|| Ref::from_response_name("CrossSite").into());
+    }
     if let Some(post) = &mut item.post {
         let key = "Does the request once: sent again with its key within 24 hours, it is answered as the first time";
-        post.parameters.get_or_insert_default().push(header_parameter("Idempotency-Key", key, 255));
+        post.parameters.get_or_insert_default().push(header_parameter("Idempotency-Key", key, Some(255)));
         for (status, name) in [("409", "KeyInUse"), ("422", "KeyOfAnother")] {
             post.responses.responses.insert(status.to_owned(), Ref::from_response_name(name).into());
         }
     }
 }
 
-/// Any POST may turn out to be malformed, which is said with status 200.
+/// Any POST behind the door may turn out to be malformed, by its body or its `Idempotency-Key`, which is said with status 200.
 fn may_be_malformed(post: &mut Operation) {
     if let Some(RefOr::T(response)) = post.responses.responses.get_mut("200") {
         or_platform_error(response);
@@ -173,7 +180,7 @@ fn or_platform_error(response: &mut utoipa::openapi::Response) {
 
 fn everywhere(operation: &mut Operation) {
     let track = "Said back; without `: ; \" '`";
-    operation.parameters.get_or_insert_default().push(header_parameter("Zuora-Track-Id", track, 64));
+    operation.parameters.get_or_insert_default().push(header_parameter("Zuora-Track-Id", track, Some(64)));
     operation.responses.responses.insert("500".to_owned(), Ref::from_response_name("Internal").into());
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
@@ -182,8 +189,8 @@ fn everywhere(operation: &mut Operation) {
     }
 }
 
-fn header_parameter(name: &str, description: &str, most: usize) -> utoipa::openapi::path::Parameter {
-    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(most));
+fn header_parameter(name: &str, description: &str, most: Option<usize>) -> utoipa::openapi::path::Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(most);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
@@ -191,6 +198,18 @@ fn header_parameter(name: &str, description: &str, most: usize) -> utoipa::opena
         .description(Some(description))
         .schema(Some(schema))
         .build()
+}
+
+/// What a request may narrow its client's rights to.
+fn owner_headers() -> [utoipa::openapi::path::Parameter; 4] {
+    let entity = "Of the entities that the client may see, only this one; the same as `Zuora-Entity-Ids`";
+    [
+        ("Zuora-Entity-Ids", "Of the entities that the client may see, only these, with commas between them"),
+        ("entityId", entity),
+        ("entityName", entity),
+        ("Zuora-Org-Ids", "Of the organisations that the client may see, only these, with commas between them"),
+    ]
+    .map(|(name, description)| header_parameter(name, description, None))
 }
 
 fn rate_headers() -> [(String, Header); 3] {
@@ -210,7 +229,7 @@ fn rate_headers() -> [(String, Header); 3] {
     .map(|(name, description)| (name.to_owned(), number(description)))
 }
 
-fn common_responses() -> [(&'static str, utoipa::openapi::Response); 6] {
+fn common_responses() -> [(&'static str, utoipa::openapi::Response); 7] {
     let response = |description: &str, schema: &str| {
         let content = utoipa::openapi::Content::new(Some(Ref::from_schema_name(schema)));
         ResponseBuilder::new()
@@ -223,6 +242,10 @@ fn common_responses() -> [(&'static str, utoipa::openapi::Response); 6] {
     [
         ("Unauthenticated", platform("No credentials, or none that are known").build()),
         ("NoSuchOwner", platform("An entity or organisation that there is not, or not for this client").build()),
+        (
+            "CrossSite",
+            platform("A page of another site sent a browser here, with the password that it remembers").build(),
+        ),
         ("TooManyRequests", platform("More than a limit allows").header("Retry-After", seconds).build()),
         ("KeyInUse", platform("The first request with this `Idempotency-Key` is still running").build()),
         ("KeyOfAnother", platform("This `Idempotency-Key` belongs to a request of another method or URL").build()),

@@ -78,7 +78,7 @@ pub async fn file(
 ) -> Result<Response, Error> {
     let file = find(&app, &client, &tenant, &id).await?;
     let limit = tenant.settings.limits.file_bytes;
-    if limit > 0 && file.bytes > limit && !tenant.settings.files.split {
+    if limit > 0 && file.bytes > limit && !is_split(&app, &tenant, &file).await? {
         return Ok(too_large(limit));
     }
     let etag = format!("\"{}\"", file.sha256);
@@ -123,6 +123,15 @@ pub async fn status(
 ) -> Result<Response, Error> {
     find(&app, &client, &tenant, &id).await?;
     Ok(respond::json(StatusCode::OK, &answer::ACCESSIBLE))
+}
+
+/// Whether a result as long as this one is delivered in pieces: then no piece is too long.
+async fn is_split(app: &App, tenant: &Tenant, file: &PublishedFile) -> Result<bool, Error> {
+    if !tenant.settings.files.split {
+        return Ok(false);
+    }
+    let job = app.store.job(&tenant.name, file.job).await?;
+    Ok(job.is_none_or(|job| !job.spec.has_one_file()))
 }
 
 async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<PublishedFile, Error> {

@@ -1,5 +1,5 @@
-//! `/v1/object/export`: one query, one file. An export is a stateless job of one query and nothing else: its id works on
-//! the job routes too, and the limits and retention of jobs are its own.
+//! `/v1/object/export`: one query, one file. An export is a stateless job of one query, but for its result, which is never
+//! in pieces: its id works on the job routes too, and the limits and retention of jobs are its own.
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ use crate::{
         export::{self, Created, Deleted, Export},
         request::ExportRequest,
     },
-    job::{Event, Job, JobId},
-    store::{self, Client},
+    job::{Job, JobId},
+    store::Client,
     tenant::Tenant,
 };
 
@@ -111,10 +111,9 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let job = find(&app, &client, &tenant, &id).await?;
-    match app.store.apply(job.id, None, Event::Cancelled { at: app.clock.now() }).await {
-        Ok(_) => app.runner.cancel(job.id),
-        Err(store::Error::Illegal(_)) => {}
-        Err(error) => return Err(error.into()),
+    match jobs::end(&app, &client, job.id).await {
+        Ok(_) | Err(Error::JobHasEnded) => {}
+        Err(error) => return Err(error),
     }
     Ok(respond::json(StatusCode::OK, &export::deleted(&job)))
 }

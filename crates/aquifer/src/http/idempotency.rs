@@ -1,9 +1,10 @@
 //! `Idempotency-Key`: a POST that is sent again with its key is not done again, but answered as the first time.
 //!
-//! The first answer, whatever it is, is kept for 24 hours. Keys belong to their tenant. The work goes on when the client
-//! hangs up: then the answer is there when it comes back.
+//! The first answer, whatever it is, is kept for 24 hours. Keys belong to their tenant. A key is claimed once the request is
+//! here whole: an upload that broke off has not been answered, and may be sent again. From then on the work goes on when the
+//! client hangs up: then the answer is there when it comes back.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Extension,
@@ -14,6 +15,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use futures::FutureExt as _;
+use jiff::SignedDuration;
+
+use super::{body, respond};
 use crate::{
     app::App,
     aqua::Error,
@@ -21,6 +26,9 @@ use crate::{
 };
 
 const MOST_CHARACTERS: usize = 255;
+
+/// How long an answer that could not be kept rests before that is tried again.
+const RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 pub async fn idempotent(
     State(app): State<Arc<App>>,
@@ -41,9 +49,15 @@ pub async fn idempotent(
         target += &format!(" {} {}", client.id, client.rights);
     }
     let keyed = KeyedRequest { tenant: client.tenant, key, target };
+    let (head, body) = request.into_parts();
+    let request = Request::from_parts(head, body::read(&app, body, app.config.server.body_bytes).await?.into());
     match app.store.claim_key(&keyed, app.clock.now()).await? {
         Claim::New => {
-            let work = tokio::spawn(async move { keep(&app, &keyed, next.run(request).await).await });
+            let work = tokio::spawn(async move {
+                // A panic is an answer like any other, and is kept like any other.
+                let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+                keep(app, keyed, answer.unwrap_or_else(respond::panicked)).await
+            });
             work.await.map_err(|error| Error::Internal(error.to_string()))?
         }
         Claim::Unanswered => Err(Error::KeyInUse),
@@ -52,15 +66,30 @@ pub async fn idempotent(
     }
 }
 
-async fn keep(app: &App, keyed: &KeyedRequest, response: Response) -> Result<Response, Error> {
+/// Keeps an answer for whoever sends the request again. It is given in any case, for the work is done.
+async fn keep(app: Arc<App>, keyed: KeyedRequest, response: Response) -> Result<Response, Error> {
     let (head, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.map_err(|error| Error::Internal(error.to_string()))?;
     let header =
         |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
     let headers = head.headers.iter().filter_map(header).collect();
     let answer = KeptAnswer { status: head.status.as_u16(), headers, body: body.to_vec() };
-    app.store.answer_key(keyed, &answer).await?;
+    if let Err(error) = app.store.answer_key(&keyed, &answer).await {
+        tracing::error!(%error, "cannot keep an answer for its Idempotency-Key yet");
+        tokio::spawn(keep_later(app, keyed, answer));
+    }
     Ok(Response::from_parts(head, Body::from(body)))
+}
+
+/// Until it succeeds the key is in use: to do the request once more would be worse.
+async fn keep_later(app: Arc<App>, keyed: KeyedRequest, answer: KeptAnswer) {
+    loop {
+        app.clock.sleep_until(app.clock.now() + RETRY).await;
+        match app.store.answer_key(&keyed, &answer).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, "still cannot keep an answer for its Idempotency-Key"),
+        }
+    }
 }
 
 fn replay(answer: KeptAnswer) -> Response {

@@ -17,8 +17,7 @@ use crate::{
         Error,
         answer::{self, JobAnswer},
         body::JobOrError,
-        callout, currencies,
-        error::{self, QueryFault},
+        callout, currencies, error,
         request::SubmitRequest,
         submit,
     },
@@ -152,7 +151,8 @@ fn undelivered(tenant: &Tenant, increments: &[Increment]) -> Option<String> {
 async fn refuse(app: &App, client: &Client, tenant: &Tenant, spec: &Spec, error: Error) -> Result<Response, Error> {
     let wire = error.wire();
     let (200, error::Body::Aqua { code, message }) = (wire.status, wire.body) else { return Err(error) };
-    tracing::info!(client = client.name, code, message, "refused");
+    // Not as `message`, which would be logged as it is: it holds what the client wrote, line breaks too.
+    tracing::info!(client = client.name, code, why = message, "refused");
     let refusal = Refusal {
         tenant: client.tenant.clone(),
         client: client.id.clone(),
@@ -161,8 +161,8 @@ async fn refuse(app: &App, client: &Client, tenant: &Tenant, spec: &Spec, error:
         message: message.clone(),
     };
     app.store.add_refusal(&refusal).await?;
-    let faults: &[QueryFault] = if let Error::Queries(faults) = &error { faults } else { &[] };
-    Ok(respond::json(StatusCode::OK, &answer::refused(spec, code, message, faults, tenant.settings.quirks)))
+    let answer = answer::refused(spec, code, message, error.faults(), tenant.settings.quirks);
+    Ok(respond::json(StatusCode::OK, &answer))
 }
 
 /// How a job is doing
@@ -205,13 +205,19 @@ pub async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id = find(&app, &client, &tenant, &id).await?.id;
+    let job = end(&app, &client, id).await?;
+    Ok(job_response(&app, &tenant, &job))
+}
+
+/// Cancels a job that the client may see.
+pub(super) async fn end(app: &App, client: &Client, id: JobId) -> Result<Job, Error> {
     let job = app.store.apply(id, None, Event::Cancelled { at: app.clock.now() }).await?;
     app.runner.cancel(id);
     // Its session's next one may go now.
     app.runner.wake();
     app.callouts.wake();
     tracing::info!(job = %id, client = client.name, "cancelled");
-    Ok(job_response(&app, &tenant, &job))
+    Ok(job)
 }
 
 /// The last completed job of a session

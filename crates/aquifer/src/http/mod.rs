@@ -6,6 +6,7 @@ mod action;
 mod auth;
 mod body;
 mod callout;
+mod coding;
 mod conditions;
 mod describe;
 mod document;
@@ -31,7 +32,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Uri, header},
+    http::Uri,
     middleware::{self, Next},
     response::Response,
 };
@@ -86,9 +87,10 @@ pub fn service(app: Arc<App>) -> Service {
         .layer(
             CompressionLayer::new()
                 .quality(CompressionLevel::Fastest)
-                .compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)),
+                .compress_when(SizeAbove::new(1001).and(coding::is_compressible as coding::IsCompressible)),
         )
-        .layer(middleware::map_response(after_compression))
+        .layer(middleware::map_response(coding::after_compression))
+        .layer(middleware::map_request(coding::plain_names))
         .layer(middleware::from_fn(only_text))
         .layer(middleware::from_fn(track::track))
         .layer(TraceLayer::new_for_http().make_span_with(track::span));
@@ -130,33 +132,4 @@ fn plain_path(mut request: Request) -> Request {
         }
     }
     request
-}
-
-type IsCompressible = fn(axum::http::StatusCode, axum::http::Version, &HeaderMap, &axum::http::Extensions) -> bool;
-
-/// The types that the original compresses, and our stylesheet. Result files that are compressed already are not among them.
-fn is_compressible(
-    _: axum::http::StatusCode,
-    _: axum::http::Version,
-    headers: &HeaderMap,
-    _: &axum::http::Extensions,
-) -> bool {
-    let types = ["application/json", "application/xml", "text/html", "text/css", "text/csv", "text/plain"];
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    types.contains(&content_type.split(';').next().unwrap_or_default().trim())
-}
-
-/// What was said of the plain bytes does not hold for compressed ones: they have no ranges, another digest, and are
-/// equal to other compressions only in meaning.
-async fn after_compression(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        headers.remove(header::ACCEPT_RANGES);
-        headers.remove(download::REPR_DIGEST);
-        let weak = headers.get(header::ETAG).and_then(|etag| format!("W/{}", etag.to_str().ok()?).parse().ok());
-        if let Some(weak) = weak {
-            headers.insert(header::ETAG, weak);
-        }
-    }
-    response
 }

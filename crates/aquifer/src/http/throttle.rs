@@ -1,5 +1,6 @@
 //! How many requests a tenant may make in a minute and at one time, how often a client may ask for a token, and how often
-//! the password of a user may be tried.
+//! its secret, or the password of a user, may be tried. What is wrong is counted by itself: whoever knows a client's id must
+//! not take its turns.
 //!
 //! Windows are fixed minutes by the clock. They are in memory: a restart forgives.
 
@@ -30,7 +31,7 @@ const RETRY_AFTER: u64 = 1;
 
 #[derive(Default)]
 pub struct Throttle {
-    /// By what is counted: a tenant's requests, a client's tokens, a user's passwords.
+    /// By what is counted: a tenant's requests, a client's tokens and what is taken for its secret, a user's passwords.
     windows: Mutex<HashMap<Counted, Window>>,
     at_work: Mutex<HashMap<String, Arc<AtomicU32>>>,
 }
@@ -40,8 +41,11 @@ enum Counted {
     Requests {
         tenant: String,
     },
-    /// Of all ids that are no client's together: whoever makes them up must not fill the memory.
     Tokens {
+        client: String,
+    },
+    /// Of all ids that are no client's together: whoever makes them up must not fill the memory.
+    WrongSecrets {
         client: Option<String>,
     },
     /// Of all users whose names have this digest: names are made up too.
@@ -66,18 +70,27 @@ struct Rate {
     is_over: bool,
 }
 
+impl Rate {
+    fn allow(self) -> Result<(), Error> {
+        if self.is_over { Err(Error::TooManyRequests { retry_after: self.reset }) } else { Ok(()) }
+    }
+}
+
 impl Throttle {
-    /// Counts a request for a token.
-    pub fn token(&self, client: Option<&str>, limit: u32, now: Timestamp) -> Result<(), Error> {
-        let rate = self.count(Counted::Tokens { client: client.map(str::to_owned) }, limit, now);
-        if rate.is_over { Err(Error::TooManyRequests { retry_after: rate.reset }) } else { Ok(()) }
+    /// Counts a request for a token that the client itself has made.
+    pub fn token(&self, client: &str, limit: u32, now: Timestamp) -> Result<(), Error> {
+        self.count(Counted::Tokens { client: client.to_owned() }, limit, now).allow()
+    }
+
+    /// Counts a wrong secret, or one for a client that there is not.
+    pub fn wrong_secret(&self, client: Option<&str>, limit: u32, now: Timestamp) -> Result<(), Error> {
+        self.count(Counted::WrongSecrets { client: client.map(str::to_owned) }, limit, now).allow()
     }
 
     /// Counts a password that is about to be checked.
     pub fn password(&self, name: &str, limit: u32, now: Timestamp) -> Result<(), Error> {
         let [first, second, ..] = Sha256::digest(name)[..] else { unreachable!("a digest has 32 bytes") };
-        let rate = self.count(Counted::Passwords { names: u16::from_be_bytes([first, second]) }, limit, now);
-        if rate.is_over { Err(Error::TooManyRequests { retry_after: rate.reset }) } else { Ok(()) }
+        self.count(Counted::Passwords { names: u16::from_be_bytes([first, second]) }, limit, now).allow()
     }
 
     fn count(&self, counted: Counted, limit: u32, now: Timestamp) -> Rate {

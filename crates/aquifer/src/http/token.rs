@@ -35,7 +35,7 @@ const BODY_BYTES: usize = 16 << 10;
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token", body = Granted),
-        (status = 400, description = "Another `grant_type`", body = TokenError),
+        (status = 400, description = "Another `grant_type`, or a body that is too long or not whole", body = TokenError),
         (status = 401, description = "The client is not known, or the secret is wrong", body = TokenError),
         (status = 403, description = "The client was revoked", body = TokenError),
         (status = 429, description = "Too many requests for a token", body = PlatformError,
@@ -43,11 +43,22 @@ const BODY_BYTES: usize = 16 << 10;
     ),
 )]
 pub async fn token(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Error> {
-    let body = super::body::read(&app, body, BODY_BYTES).await?;
+    let body = super::body::read(&app, body, BODY_BYTES).await.map_err(|error| unreadable(&app, error))?;
     let granted = grant(&app, &headers, &body).await?;
     let mut response = respond::json(StatusCode::OK, &granted);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// A body that cannot be read is told of in this door's form.
+fn unreadable(app: &App, error: Error) -> Error {
+    match error {
+        Error::Malformed(why) => {
+            tracing::info!(why, "a malformed request for a token");
+            Error::Token { error: error::TokenError::Malformed, at: app.clock.now() }
+        }
+        other => other,
+    }
 }
 
 /// The credentials stand in the form or, from oauthlib, in `Authorization: Basic`; the form wins. Any Bearer token is
@@ -68,11 +79,15 @@ async fn grant(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Granted, E
     // Ids that are no client's have the limit of the tenant that there always is.
     let tenant = client.as_ref().and_then(|client| app.tenants.get(&client.tenant));
     let limit = tenant.map_or(&app.config.tenant, |tenant| &tenant.settings).limits.tokens_per_minute;
-    app.doors.throttle.token(client.as_ref().map(|client| client.id.as_str()), limit, now)?;
-    let client = client.ok_or(refused(unknown))?;
+    let Some(client) = client else {
+        app.doors.throttle.wrong_secret(None, limit, now)?;
+        return Err(refused(unknown));
+    };
     if !client.has_secret(&password, now) {
+        app.doors.throttle.wrong_secret(Some(&client.id), limit, now)?;
         return Err(refused(error::TokenError::WrongSecret));
     }
+    app.doors.throttle.token(&client.id, limit, now)?;
     if client.revoked_at.is_some() {
         return Err(refused(error::TokenError::Deactivated));
     }

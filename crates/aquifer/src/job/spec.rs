@@ -36,6 +36,10 @@ pub struct Spec {
     pub reads_masked: bool,
     /// The increment of the session whose windows are returned once more.
     pub replay: Option<u32>,
+    /// Whether the job is an object export, whose result is one file whatever the settings say of segments. `None`: not known,
+    /// in jobs from before this was noted.
+    #[serde(default)]
+    pub export: Option<bool>,
     pub queries: Vec<Query>,
     #[serde(default)]
     pub reads: Reads,
@@ -143,6 +147,37 @@ pub struct SessionKey {
 }
 
 impl Spec {
+    /// A job of queries about which nothing else was said.
+    pub fn of(queries: Vec<Query>) -> Spec {
+        Spec {
+            name: None,
+            protocol_version: "1.0".to_owned(),
+            format: Format::Csv,
+            encryption: Encryption::None,
+            partner: None,
+            project: None,
+            api_names: false,
+            utc: false,
+            use_last_queries: false,
+            null_replacement: None,
+            notify_url: None,
+            callout: false,
+            names_source: false,
+            offset: None,
+            incremental_time: None,
+            reads_masked: false,
+            replay: None,
+            export: Some(false),
+            queries,
+            reads: Reads::default(),
+        }
+    }
+
+    /// Whether each of its results is one file, however long.
+    pub fn has_one_file(&self) -> bool {
+        self.export == Some(true)
+    }
+
     /// A job is stateful from protocol version 1.1 on, if it names both partner and project; otherwise stateless,
     /// silently.
     pub fn session(&self) -> Option<SessionKey> {

@@ -17,7 +17,7 @@ use super::{
     Runner,
     conversion::{self, Conversion},
     places::Places,
-    run::{Attempt, Stop},
+    run::{Attempt, Stop, told_in_part},
     scope::rows,
 };
 use crate::{
@@ -51,7 +51,7 @@ impl Runner {
         let currencies = plan.as_ref().map(Plan::currencies);
         let scope = self.scope(attempt, batch, &compiled.canonical, currencies).await?;
         let rows = rows(job, query, scope.as_ref());
-        let is_segmented = is_segmented(settings, &compiled.query, scope.as_ref());
+        let is_segmented = is_segmented(job, settings, &compiled.query, scope.as_ref());
         self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;
         let encrypt_to = match job.spec.encryption {
             Encryption::None => None,
@@ -59,7 +59,7 @@ impl Runner {
             Encryption::Pgp => Some(self.recipient(job).await?),
         };
         let spec = FileSpec { encrypt_to, ..self.file_spec(attempt, query, &compiled.query, plan.as_ref()) };
-        let limits = limits(settings, is_segmented);
+        let limits = limits(job, settings, is_segmented);
         let columns = columns(&spec, query, &compiled.query, plan.as_ref());
         let conversion = match plan {
             None => None,
@@ -82,19 +82,22 @@ impl Runner {
             Ok((files, places, compiled.canonical))
         });
         let written = tokio::select! {
-            written = writing => written.map_err(Stop::internal)?,
+            written = writing => written.map_err(|error| Stop::internal(job.id, error))?,
             () = self.clock.sleep_until(deadline) => {
                 let seconds = settings.limits.query_seconds;
                 return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
             }
         };
         let (files, places, canonical) = written.map_err(|failure| match failure {
-            Failure::Source(error) => Stop::source(Some(batch), &error),
+            Failure::Source(error) => Stop::source(job.id, Some(batch), &error),
             Failure::Storage(error) => {
-                let message = format!("the result cannot be stored: {error}");
-                Stop::Hindered { batch: Some(batch), fault: Fault { kind: FaultKind::Internal, message } }
+                let fault = told_in_part(job.id, FaultKind::Internal, "the result cannot be stored", error);
+                Stop::Hindered { batch: Some(batch), fault }
             }
-            Failure::Panicked(text) => failed(FaultKind::Internal, format!("a reader panicked: {text}")),
+            Failure::Panicked(text) => Stop::Failed {
+                batch: Some(batch),
+                fault: told_in_part(job.id, FaultKind::Internal, "a reader panicked", text),
+            },
             // Only who has lost interest cancels, and he does not read this.
             Failure::Cancelled => Stop::Lost,
         })?;
@@ -182,19 +185,21 @@ fn compile(attempt: &Attempt<'_>, query: &Query) -> Result<zoql::Compiled, Fault
     Ok(compiled)
 }
 
-/// Queries with functions or aliases have one file, as in the original, unless that is too large.
-fn is_segmented(settings: &config::Tenant, query: &bound::Query, scope: Option<&Scope>) -> bool {
+/// Queries with functions or aliases have one file, as in the original, unless that is too large. An object export has one
+/// in any case: there is one place for a file's id in what is said of it.
+fn is_segmented(job: &Job, settings: &config::Tenant, query: &bound::Query, scope: Option<&Scope>) -> bool {
     let wanted = match settings.files.segment {
         Segment::Always => true,
         Segment::Sessions => settings.segmentation && scope.is_some_and(|scope| scope.full.is_some()),
     };
-    wanted && query.columns.iter().all(|column| query.is_plain(column))
+    wanted && !job.spec.has_one_file() && query.columns.iter().all(|column| query.is_plain(column))
 }
 
-fn limits(settings: &config::Tenant, is_segmented: bool) -> Limits {
+fn limits(job: &Job, settings: &config::Tenant, is_segmented: bool) -> Limits {
+    let is_split = settings.files.split && !job.spec.has_one_file();
     Limits {
         rows: is_segmented.then_some(settings.files.segment_rows),
-        bytes: NonZeroU64::new(settings.limits.file_bytes).filter(|_| settings.files.split),
+        bytes: NonZeroU64::new(settings.limits.file_bytes).filter(|_| is_split),
     }
 }
 

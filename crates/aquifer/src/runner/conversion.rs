@@ -40,7 +40,8 @@ impl Attempt<'_> {
             let currencies: Vec<_> = wanted.flat_map(|wanted| wanted.all().collect::<Vec<_>>()).collect();
             let snapshot = self.snapshot.clone();
             let rates = tokio::task::spawn_blocking(move || Rates::read(&*snapshot, currencies.into_iter())).await;
-            rates.map_err(Stop::internal)?.map(Arc::new).map_err(|error| Stop::source(None, &error))
+            let rates = rates.map_err(|error| Stop::internal(self.job.id, error))?;
+            rates.map(Arc::new).map_err(|error| Stop::source(self.job.id, None, &error))
         };
         self.rates.get_or_try_init(read).await.cloned()
     }

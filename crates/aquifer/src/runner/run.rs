@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use engine::Snapshot;
+use engine::{Snapshot, error::Kind};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
 use super::{AtWork, Runner};
 use crate::{
     conversion::Rates,
-    job::{BatchState, Event, Fault, FaultKind, Job, SnapshotMark, State},
+    job::{BatchState, Event, Fault, FaultKind, Job, JobId, SnapshotMark, State},
     store::{self, Lease, LeaseToken},
     tenant::Tenant,
 };
@@ -51,15 +51,25 @@ impl From<store::Error> for Stop {
     }
 }
 
+/// A fault of which clients are told no more than `what` has failed: why may be in the words of the system, with the names of
+/// its files.
+pub(super) fn told_in_part(job: JobId, kind: FaultKind, what: &str, why: impl ToString) -> Fault {
+    tracing::error!(%job, why = why.to_string(), "{what}");
+    Fault { kind, message: format!("{what}: the log of the server has the reason, by the job's id") }
+}
+
 impl Stop {
-    pub(super) fn internal(why: impl ToString) -> Stop {
-        Stop::Failed { batch: None, fault: Fault { kind: FaultKind::Internal, message: why.to_string() } }
+    pub(super) fn internal(job: JobId, why: impl ToString) -> Stop {
+        Stop::Failed { batch: None, fault: told_in_part(job, FaultKind::Internal, "the server failed", why) }
     }
 
     /// The data cannot be read, for a batch or for all of them.
-    pub(super) fn source(batch: Option<usize>, error: &engine::Error) -> Stop {
+    pub(super) fn source(job: JobId, batch: Option<usize>, error: &engine::Error) -> Stop {
         let kind = if batch.is_some() { FaultKind::Query } else { FaultKind::Internal };
-        let fault = Fault { kind, message: error.to_string() };
+        let fault = match error.kind {
+            Kind::Storage | Kind::Corrupt => told_in_part(job, kind, "the data cannot be read", error),
+            Kind::Busy | Kind::Input | Kind::Stopped | Kind::Internal => Fault { kind, message: error.to_string() },
+        };
         if error.is_retryable() { Stop::Hindered { batch, fault } } else { Stop::Failed { batch, fault } }
     }
 }
@@ -93,10 +103,14 @@ impl Runner {
     /// The whole way of a job that nothing stops.
     async fn work(&self, job: &Job, lease: &LeaseToken, at_work: &AtWork) -> Result<(), Stop> {
         let tenant = self.tenants.get(&job.tenant);
-        let tenant = tenant.ok_or_else(|| Stop::internal(format!("there is no tenant {} any more", job.tenant)))?;
+        let tenant = tenant.ok_or_else(|| {
+            let message = format!("there is no tenant {} any more", job.tenant);
+            Stop::Failed { batch: None, fault: Fault { kind: FaultKind::Internal, message } }
+        })?;
         let source = tenant.source.clone();
         let snapshot = tokio::task::spawn_blocking(move || source.begin()).await;
-        let snapshot = snapshot.map_err(Stop::internal)?.map_err(|error| Stop::source(None, &error))?;
+        let snapshot = snapshot.map_err(|error| Stop::internal(job.id, error))?;
+        let snapshot = snapshot.map_err(|error| Stop::source(job.id, None, &error))?;
         let snapshot = at_work.snapshot.get_or_init(|| snapshot);
         let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
         let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;

@@ -32,8 +32,8 @@ impl Runner {
         let (snapshot, tells_deletions, offset) =
             (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
         let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions, offset));
-        let scope = scope.await.map_err(Stop::internal)?;
-        scope.map(Some).map_err(|error| Stop::source(Some(batch), &error))
+        let scope = scope.await.map_err(|error| Stop::internal(job.id, error))?;
+        scope.map(Some).map_err(|error| Stop::source(job.id, Some(batch), &error))
     }
 
     async fn start(

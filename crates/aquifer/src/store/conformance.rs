@@ -19,8 +19,8 @@ use super::{
 use crate::{
     access::Rights,
     job::{
-        BatchState, Encryption, Event, Fault, FaultKind, FileId, Flag, Format, FullReason, Identity, Increment, Job,
-        JobId, Language, Output, Query, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
+        BatchState, Event, Fault, FaultKind, FileId, Flag, FullReason, Identity, Increment, Job, JobId, Language,
+        Output, Query, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
     },
 };
 
@@ -108,26 +108,15 @@ fn job_of(tenant: &str, session: Option<(&str, &str)>) -> Job {
         deleted: None,
         convert_to_currencies: None,
     };
+    let queries = vec![query("select Id from Account"), query("select Id from Invoice")];
     let spec = Spec {
         name: Some("nightly".into()),
         protocol_version: "1.1".into(),
-        format: Format::Csv,
-        encryption: Encryption::None,
         partner: session.map(|(partner, _)| partner.into()),
         project: session.map(|(_, project)| project.into()),
         api_names: true,
-        utc: false,
-        use_last_queries: false,
         null_replacement: Some("NULL".into()),
-        notify_url: None,
-        callout: false,
-        names_source: false,
-        reads_masked: false,
-        offset: None,
-        incremental_time: None,
-        replay: None,
-        queries: vec![query("select Id from Account"), query("select Id from Invoice")],
-        reads: Reads::default(),
+        ..Spec::of(queries)
     };
     Job::new(JobId::new(at(0)), tenant.into(), spec, vec!["careful".into()], at(0))
 }

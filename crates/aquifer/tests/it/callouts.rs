@@ -55,6 +55,8 @@ async fn the_end_of_a_job_is_told_once() {
     assert_eq!((callout.state, callout.due_at), (CalloutState::Delivered, None));
     assert_eq!(callout.tries[0].outcome, Outcome::Answered { status: 200, body: "heard".into() });
     let seen = &receiver.seen()[0];
+    let shown = server.send(Request::new("GET", &format!("/v1/batch-query/jobs/{job}/callout"))).await.json();
+    assert_eq!(shown["tries"][0]["url"], format!("{}/done?job={job}&as=Completed", receiver.url));
     assert!(seen.header("webhook-id").is_none() && seen.header("authorization").is_none());
     assert!(seen.header("user-agent").unwrap().starts_with("aquifer/"));
 
@@ -151,6 +153,8 @@ async fn a_tenants_own_callout_wins_and_is_signed() {
     assert_eq!(seen.body, r#"{"it's":"Completed","who":"a/c \"me\""}"#);
     assert_eq!(seen.header("content-type"), Some("application/json"));
     assert_eq!(seen.header("authorization"), Some("Basic a2ltOm9wZW46IHNlc2FtZQ=="));
+    let shown = server.send(Request::new("GET", &format!("/v1/batch-query/jobs/{job}/callout"))).await.json();
+    assert_eq!(shown["tries"][0]["url"], receiver.url.as_str(), "the path is not for clients");
 
     let url = format!("{}/unheard", receiver.url);
     let body = json!({ "queries": [{ "query": QUERY }], "notifyUrl": url, "partner": "other" });

@@ -33,7 +33,9 @@ scenarios! {
     deleted_gone
     describe
     download
+    export_queue
     export_states
+    export_whole
     filters
     formats
     guard

@@ -119,6 +119,19 @@ fn no_route_is_added_but_with_what_it_says_of_itself() {
 }
 
 #[test]
+fn what_all_guarded_routes_take_is_said_of_each() {
+    for (path, method, operation) in operations() {
+        let names = operation["parameters"].as_array().into_iter().flatten().map(|parameter| &parameter["name"]);
+        let headers = ["Zuora-Entity-Ids", "entityId", "entityName", "Zuora-Org-Ids"];
+        let named = names.filter(|name| headers.iter().any(|header| *name == header)).count();
+        let is_guarded = operation.get("security").is_some();
+        assert_eq!(named, if is_guarded { headers.len() } else { 0 }, "{method} {path}");
+    }
+    let token = &DOCUMENT["paths"]["/oauth/token"]["post"]["responses"]["200"]["content"]["application/json"];
+    assert!(token["schema"].get("oneOf").is_none(), "what is malformed there has status 400: {token}");
+}
+
+#[test]
 fn every_reference_leads_somewhere_and_every_name_is_used_once() {
     fn references<'a>(value: &'a Value, all: &mut Vec<&'a str>) {
         match value {

@@ -1,6 +1,6 @@
 //! Requests that meet each other: while one is being answered, another comes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aquifer::config::Config;
 use jiff::SignedDuration;
@@ -33,6 +33,41 @@ async fn a_key_is_in_use_until_its_request_is_answered() {
     assert_eq!((first.status, &first.json()["size"]), (200, &3.into()));
     let third = keyed().await;
     assert_eq!((third.status, third.body), (first.status, first.body));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_broke_off_may_be_sent_again_with_its_key() {
+    let server = Server::start().await;
+    let submit = || Request::new("POST", "/v1/batch-query").header("Idempotency-Key", "one");
+    let broken = server.send_a_part(submit()).await;
+    assert_eq!((broken.status, &broken.json()["code"]), (200, &50_000_090.into()));
+    let body = r#"{"queries": [{"query": "select Id from Account"}]}"#;
+    let job = server.send(submit().body(body)).await.json();
+    assert_eq!(job["status"], "submitted");
+    assert_eq!(server.send(submit().body(body)).await.json()["id"], job["id"]);
+    server.ended(job["id"].as_str().unwrap().parse().unwrap()).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_cannot_be_kept_is_given_and_kept_later() {
+    let server = Server::start().await;
+    let store = rusqlite::Connection::open(server.dir.path().join("store.sqlite")).unwrap();
+    store.execute_batch("CREATE TRIGGER full BEFORE UPDATE ON keys BEGIN SELECT RAISE(ABORT, 'no room'); END").unwrap();
+    let keyed = || server.send(query().header("Idempotency-Key", "one"));
+    let first = keyed().await;
+    assert_eq!((first.status, &first.json()["size"]), (200, &3.into()));
+    assert_eq!(keyed().await.status, 409);
+    store.execute_batch("DROP TRIGGER full").unwrap();
+    let kept = loop {
+        server.clock.advance(SignedDuration::from_secs(5));
+        let answer = keyed().await;
+        if answer.status != 409 {
+            break answer;
+        }
+    };
+    assert_eq!((kept.status, kept.body), (first.status, first.body));
     server.stop().await;
 }
 
@@ -70,6 +105,37 @@ async fn a_query_that_fails_says_so() {
     gate.fail();
     let answer = server.send(query()).await;
     assert_eq!((answer.status, &answer.json()["errorCode"]), (500, &"90010".into()));
+    server.stop().await;
+}
+
+/// What is logged, for one thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// On one thread, so that what the server logs is known to be its own.
+#[tokio::test]
+async fn nobody_writes_lines_into_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::start().await;
+    let query = "select Id from Account where CreatedDate = 'soon\n2026-11-21 INFO a line of its own'";
+    let body = serde_json::json!({ "queries": [{ "query": query }] }).to_string();
+    let answer = server.send(Request::new("POST", "/v1/batch-query").body(body)).await.json();
+    assert!(answer["message"].as_str().unwrap().contains("\n2026"), "{answer}");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("a line of its own") && !logged.contains("\n2026-11-21 INFO a line"), "{logged}");
     server.stop().await;
 }
 

@@ -40,25 +40,47 @@ impl Request {
     }
 
     pub async fn send(self, url: &str) -> Answer {
-        let address = url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address(url)).await.unwrap();
+        stream.write_all(&[self.head(url, self.body.len()).as_bytes(), &self.body].concat()).await.unwrap();
+        Answer::read_from(stream).await
+    }
+
+    /// Sends a byte of a body of a hundred, and no more.
+    pub async fn send_a_part(self, url: &str, then: impl FnOnce()) -> Answer {
+        let mut stream = TcpStream::connect(address(url)).await.unwrap();
+        let head = self.header("Expect", "100-continue").head(url, 100);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Said when the server begins to wait for the body.
+        let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut go_on).await.unwrap();
+        stream.write_all(b"{").await.unwrap();
+        then();
+        Answer::read_from(stream).await
+    }
+
+    fn head(&self, url: &str, length: usize) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\nConnection: close\r\n", self.method, self.path);
         if !self.has("host") {
-            head += &format!("Host: {address}\r\n");
+            head += &format!("Host: {}\r\n", address(url));
         }
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        head += &format!("Content-Length: {}\r\n\r\n", self.body.len());
+        head + &format!("Content-Length: {length}\r\n\r\n")
+    }
+}
 
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(&[head.as_bytes(), &self.body].concat()).await.unwrap();
+fn address(url: &str) -> &str {
+    url.strip_prefix("http://").unwrap()
+}
+
+impl Answer {
+    async fn read_from(mut stream: TcpStream) -> Answer {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         Answer::read(&answer)
     }
-}
 
-impl Answer {
     pub fn read(bytes: &[u8]) -> Answer {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
         let mut lines = str::from_utf8(&bytes[..end]).unwrap().split("\r\n");

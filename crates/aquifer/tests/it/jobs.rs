@@ -121,7 +121,7 @@ async fn a_failing_query_aborts_its_job_and_says_why() {
         (&json!("aborted"), &json!(true), &json!("90007"))
     );
     let message = |batch: usize| status["batches"][batch]["message"].as_str().unwrap().to_owned();
-    assert_eq!(message(0), "the disk is broken");
+    assert_eq!(message(0), "the data cannot be read: the log of the server has the reason, by the job's id");
     assert_eq!((status["batches"][1]["status"].as_str(), message(1)), (Some("aborted"), String::new()));
     assert_eq!(server.files(), Vec::<String>::new());
     server.stop().await;

@@ -16,7 +16,7 @@ use engine::{
     embedded::{Change, Embedded},
     load::{self, Input, Options},
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -77,6 +77,12 @@ impl Server {
 
     pub async fn send(&self, request: Request) -> Answer {
         request.header("Authorization", &format!("Bearer {}", self.token)).send(&self.running.url).await
+    }
+
+    /// Sends a request whose body breaks off after its first byte, and is not waited for any longer.
+    pub async fn send_a_part(&self, request: Request) -> Answer {
+        let request = request.header("Authorization", &format!("Bearer {}", self.token));
+        request.send_a_part(&self.running.url, || self.clock.advance(SignedDuration::from_secs(120))).await
     }
 
     pub async fn submit(&self, queries: &[&str]) -> JobId {
@@ -152,6 +158,11 @@ impl Server {
     /// Writes rows, CSV with a header, as another process does.
     pub fn load(&self, object: &str, csv: &str) {
         self.load_into(DEFAULT, object, csv);
+    }
+
+    /// Writes an account with much to say, of which files become long.
+    pub fn load_note(&self, id: u32, note: &str) {
+        self.load("Account", &format!("Id,Name,Notes\n{id:032},Talkative,{note}\n"));
     }
 
     pub fn load_into(&self, tenant: &str, object: &str, csv: &str) {

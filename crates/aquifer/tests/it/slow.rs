@@ -54,10 +54,11 @@ impl Reader {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_reads_slowly_keeps_nobody_waiting_and_gets_the_whole_file() {
     let mut server = Server::start().await;
-    let document =
-        json!({ "nullReplacement": "x".repeat(CELL), "queries": [{ "query": "select Notes from Account" }] });
-    let answer = server.send(Request::new("POST", "/v1/batch-query").body(document.to_string())).await.json();
-    let large = server.ended(answer["id"].as_str().unwrap().parse().unwrap()).await;
+    for id in [1, 2] {
+        server.load_note(id, &"x".repeat(CELL));
+    }
+    let job = server.submit(&["select Notes from Account"]).await;
+    let large = server.ended(job).await;
     let file = large.batches[0].output.as_ref().unwrap().files[0].clone();
     assert!(file.bytes > 2 * CELL as u64, "{}", file.bytes);
     let (url, authorization) = (server.running.url.clone(), format!("Bearer {}", server.token));
@@ -94,10 +95,10 @@ async fn who_reads_slowly_keeps_nobody_waiting_and_gets_the_whole_file() {
 fn who_reads_slowly_costs_less_than_a_mebibyte() {
     const READERS: u64 = 50;
     let folder = tempfile::tempdir().unwrap();
-    crash::load(&crash::accounts(0..3000), folder.path());
+    crash::load(&crash::accounts(0..8000), folder.path());
     let server = crash::Server::start(folder.path(), &crash::client(folder.path()));
     let query = json!([{ "query": "select Notes from Account", "type": "zoqlexport" }]);
-    let job = server.submit_job(&json!({ "nullReplacement": "x".repeat(10_000), "queries": query }));
+    let job = server.submit_job(&json!({ "nullReplacement": "x".repeat(4_000), "queries": query }));
     let file = server.end_of(&job)["batches"][0]["fileId"].as_str().unwrap().to_owned();
     let fetch = || Reader::begin(&server.url, &file, &server.authorization).finish();
     let digest = fetch();

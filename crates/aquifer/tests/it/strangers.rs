@@ -3,19 +3,14 @@
 
 use std::io::Write as _;
 
-use aquifer::{clock::Clock as _, http::DOCUMENT, job::JobId};
-use flate2::{Compression, write::GzEncoder};
-use jiff::SignedDuration;
-use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-
 use crate::{
     http::{Answer, Request},
     server::Server,
 };
+use aquifer::{clock::Clock as _, http::DOCUMENT, job::JobId};
+use flate2::{Compression, write::GzEncoder};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
 
 /// Method, path, body. `{…}` stands for what one tenant has; `*` for both prefixes.
 const ROUTES: &[(&str, &str, &str)] = &[
@@ -287,18 +282,9 @@ async fn bodies_that_are_bombs_are_malformed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let server = Server::start().await;
-    let head = "POST /v1/batch-query HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 100\r\n";
-    let mut stream = TcpStream::connect(server.running.url.strip_prefix("http://").unwrap()).await.unwrap();
-    let head = format!("{head}Expect: 100-continue\r\nAuthorization: Bearer {}\r\n\r\n", server.token);
-    stream.write_all(head.as_bytes()).await.unwrap();
-    // Said when the server begins to wait for the body.
-    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
-    stream.read_exact(&mut go_on).await.unwrap();
-    stream.write_all(b"{").await.unwrap();
-    server.clock.advance(SignedDuration::from_secs(120));
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let answer = Answer::read(&answer);
+    let answer = server.send_a_part(Request::new("POST", "/v1/batch-query")).await;
     assert_eq!((answer.status, &answer.json()["code"]), (200, &json!(50_000_090)));
+    let answer = server.send_a_part(Request::new("POST", "/oauth/token")).await;
+    assert_eq!((answer.status, &answer.json()["path"]), (400, &json!("/oauth/token")));
     server.stop().await;
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use zoql::catalog::{Catalog, FieldId, FieldType, JoinParent, Object, ObjectId};
+use zoql::catalog::{Catalog, FieldId, FieldType, JoinParent, Object, ObjectId, is_custom};
 
 /// What a column of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,16 +34,19 @@ pub(super) fn match_columns<'a>(
     meanings.collect()
 }
 
-/// The name under which a column that matches nothing is kept as a custom field: `testcustom_1_c` as `testcustom_1__c`.
-/// Nothing for a column without a name.
+/// The name under which a column that matches nothing is kept as a custom field: `testcustom_1_c` as `testcustom_1__c`,
+/// `Region__NS`, which has a name space, as it is. Nothing for a column without a name.
 pub(super) fn custom_name(column: &str) -> Option<String> {
     let own = column.rsplit(['.', ':']).next().unwrap_or(column).trim();
-    let stem = own.strip_suffix("__c").or_else(|| own.strip_suffix("_c")).unwrap_or(own);
+    let (stem, space) = match own.rsplit_once("__").filter(|_| is_custom(own)) {
+        Some(parts) => parts,
+        None => (own.strip_suffix("_c").unwrap_or(own), "c"),
+    };
     let safe: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let name = safe.trim_matches('_');
     let first = name.chars().next()?;
     let prefix = if first.is_ascii_digit() { "c_" } else { "" };
-    Some(format!("{prefix}{name}__c"))
+    Some(format!("{prefix}{name}__{space}"))
 }
 
 /// The object that a file is named after: `zuora_invoice_item_data.csv` is InvoiceItem. The longest run of words that is
@@ -186,6 +189,9 @@ mod tests {
             ("testcustom_1_c", Some("testcustom_1__c")),
             ("Region__c", Some("Region__c")),
             ("Account.Region__c", Some("Region__c")),
+            ("Region__NS", Some("Region__NS")),
+            ("Shoe Size__ACME2", Some("Shoe_Size__ACME2")),
+            ("Region__Ns", Some("Region__Ns__c")),
             ("Shoe Size", Some("Shoe_Size__c")),
             ("_fivetran_synced", Some("fivetran_synced__c")),
             ("2nd", Some("c_2nd__c")),

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    ApiVersion, CUSTOM_SUFFIX, Cardinality, Catalog, Contexts, Error, Field, FieldId, FieldType, Join, JoinId,
-    JoinParent, Object, ObjectId, label_of,
+    ApiVersion, Cardinality, Catalog, Contexts, Error, Field, FieldId, FieldType, Join, JoinId, JoinParent, Object,
+    ObjectId, is_custom, label_of,
     table::{Columns, Row, rows},
 };
 
@@ -116,7 +116,7 @@ impl Catalog {
                 since_wsdl: since_wsdl(&row)?,
                 masked: row.yes_or("masked", false)?,
                 date_since_69: field_type == FieldType::Date && replaced.is_some_and(|old| old.date_since_69),
-                custom: name.to_ascii_lowercase().ends_with(CUSTOM_SUFFIX),
+                custom: is_custom(name),
             };
             let is_id = name.eq_ignore_ascii_case("Id");
             if is_id != object.fields.is_empty() && replaced.is_none() {

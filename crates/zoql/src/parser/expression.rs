@@ -26,7 +26,7 @@ impl Parser<'_, '_> {
             self.refuse_in_zoql(span, "ZOQL has no `*`", "name the fields")?;
             return Ok(Spanned::new(Item::AllOf(object), span));
         }
-        self.refuse_distinct();
+        self.refuse_distinct(Code::DistinctWithoutCount);
         let expr = self.expression()?;
         let alias = self.alias()?;
         let span = start.to(self.before());
@@ -34,12 +34,12 @@ impl Parser<'_, '_> {
     }
 
     /// What follows it is read as if it were not there.
-    fn refuse_distinct(&mut self) {
+    fn refuse_distinct(&mut self, code: Code) {
         if self.at_word("distinct") && matches!(self.peek_at(1), Kind::Word(word) if !word.eq_ignore_ascii_case("from"))
         {
             let span = self.span();
             let help = "to get every value once, name the columns behind `group by`";
-            self.report(Diagnostic::new(Code::Syntax, span, "There is no `distinct`").help(help));
+            self.report(Diagnostic::new(code, span, "There is no `distinct`").help(help));
             self.bump();
         }
     }
@@ -163,7 +163,7 @@ impl Parser<'_, '_> {
 
     /// `Some(None)` is `*`.
     fn argument(&mut self, callee: Option<Callee>) -> Option<Option<Path>> {
-        self.refuse_distinct();
+        self.refuse_distinct(Code::Syntax);
         let span = self.span();
         if self.eat(&Kind::Star) {
             if matches!(callee, Some(Callee::Aggregate(Aggregate::Count))) {

@@ -2,7 +2,7 @@
 
 use zoql::{
     ApiVersion, Catalog,
-    catalog::{Cardinality, CatalogFiles, FieldType, JoinParent, nearest},
+    catalog::{Cardinality, CatalogFiles, FieldType, JoinParent, is_custom, nearest},
 };
 
 const OBJECTS: &str = "object\nShop\nCustomer\nVisit\n";
@@ -53,7 +53,7 @@ fn an_extension_replaces_rows_and_adds_them() {
     let builtin = Catalog::builtin();
     let extension = CatalogFiles {
         objects: "object,label,feature\nShop,The Shop,\naccount,Customer,Shops\n",
-        fields: "object,field,type,label,options\nShop,Id,id,ID,\nAccount,ShopId__c,text,Shop,\n\
+        fields: "object,field,type,label,options\nShop,Id,id,ID,\nAccount,ShopId__c,text,Shop,\nAccount,Area__NS,text,,\n\
                  Account,STATUS,picklist,State,Open|Shut\nAccount,LastInvoiceDate,date,Last,\n",
         joins: "data_source,alias,object,via\nAccount,Shop,Shop,ShopId__c\nInvoice,Shop,Shop,Account.ShopId__c\n",
         date_changes: "",
@@ -62,12 +62,15 @@ fn an_extension_replaces_rows_and_adds_them() {
     let id = catalog.find("Account").unwrap();
     let (before, after) = (builtin.object(id), catalog.object(id));
     assert_eq!((after.label.as_str(), after.feature.as_deref()), ("Customer", Some("Shops")));
-    assert_eq!(after.fields.len(), before.fields.len() + 1);
+    assert_eq!(after.fields.len(), before.fields.len() + 2);
     assert_eq!(after.joins.len(), before.joins.len() + 1);
     let status = before.find_field("Status").unwrap();
     assert_eq!(after.field(status).options, ["Open", "Shut"]);
     assert!(after.field(after.find_field("LastInvoiceDate").unwrap()).date_since_69);
     assert!(after.field(after.find_field("ShopId__c").unwrap()).custom);
+    let area = after.field(after.find_field("Area__NS").unwrap());
+    assert_eq!((area.label.as_str(), area.custom), ("Area", true));
+    assert!(!["Area", "Area__Ns", "Area_NS", "__NS", "Area__"].into_iter().any(is_custom));
     let invoice = catalog.object(catalog.find("Invoice").unwrap());
     assert_eq!(invoice.join(invoice.find_join("Shop").unwrap()).path, "Invoice.Account.Shop");
     assert_eq!(catalog.objects().len(), builtin.objects().len() + 1);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::job::{Encryption, Event, Fault, FaultKind, Format, JobId, Output, Reads, ResultFile, Spec};
+use crate::job::{Event, Fault, FaultKind, JobId, Output, Reads, ResultFile, Spec};
 
 const LIFETIME: SignedDuration = SignedDuration::from_secs(1000);
 
@@ -34,25 +34,11 @@ fn run(queries: &[Query], position: i64) -> Job {
 /// The same with an offset: windows end earlier.
 fn run_up_to(queries: &[Query], position: i64, to: i64) -> Job {
     let spec = Spec {
-        name: None,
         protocol_version: "1.1".into(),
-        format: Format::Csv,
-        encryption: Encryption::None,
         partner: Some("acme".into()),
         project: Some("nightly".into()),
         api_names: true,
-        utc: false,
-        use_last_queries: false,
-        null_replacement: None,
-        notify_url: None,
-        names_source: false,
-        callout: false,
-        reads_masked: false,
-        offset: None,
-        incremental_time: None,
-        replay: None,
-        queries: queries.to_vec(),
-        reads: Reads::default(),
+        ..Spec::of(queries.to_vec())
     };
     let mut job = Job::new(JobId::new(at(0)), "default".into(), spec, Vec::new(), at(0));
     job.apply(Event::Taken).unwrap();
