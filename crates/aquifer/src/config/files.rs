@@ -10,6 +10,9 @@ use serde::Deserialize;
 pub struct Files {
     /// Writes an empty text as `""`, so that it differs from a null. The original does not.
     pub distinguish_empty: bool,
+    /// Puts an apostrophe before a text that a spreadsheet would read as a formula: one that begins with `=`, `+`, `-`, `@`
+    /// or `;`. Off, since it changes data, and recorded files have none.
+    pub csv_injection_guard: bool,
     /// How hard gzip and zip files are compressed: 1, fast, to 9, small.
     pub compression_level: CompressionLevel,
     /// Which results are segments: files of so many rows at most, listed even if there is but one. Never those of
@@ -26,6 +29,7 @@ impl Default for Files {
     fn default() -> Files {
         Files {
             distinguish_empty: false,
+            csv_injection_guard: false,
             compression_level: CompressionLevel::default(),
             segment: Segment::Sessions,
             segment_rows: NonZeroU64::MIN.saturating_add(499_999),

@@ -152,7 +152,7 @@ impl Runner {
                 null_replacement: spec.null_replacement.clone().unwrap_or_default(),
                 datetimes,
                 distinguish_empty: settings.files.distinguish_empty,
-                injection_guard: settings.quirks.formula_guard,
+                injection_guard: settings.files.csv_injection_guard,
             },
             format: match spec.format {
                 Format::Csv => export::compress::Format::Csv,
