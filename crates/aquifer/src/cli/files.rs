@@ -19,9 +19,9 @@ use crate::client::{
 /// Download the result files of a job
 ///
 /// Several files come at one time, and several pieces of a long one. Files get their names when they are complete and
-/// their digests are right; those that are there already are not fetched again. What broke off is continued, now or when
-/// the command is run again, if the server knows ranges and tells digests, as an Aquifer server does; its manifest is kept
-/// beside the files, for `aquifer verify`.
+/// their digests are right. Those that are there already are not fetched again, and what broke off is continued, now or
+/// when the command is run again, if the server knows ranges and tells digests, as an Aquifer server does; its manifest is
+/// kept beside the files, for `aquifer verify`.
 #[derive(clap::Args)]
 #[command(after_help = outcome::EXIT_CODES)]
 pub struct Args {

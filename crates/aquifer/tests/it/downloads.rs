@@ -325,6 +325,21 @@ fn from_the_original_a_file_comes_in_one_piece() {
 }
 
 #[test]
+fn without_a_digest_a_file_that_is_there_is_fetched_again() {
+    let (old, new) = (version(12, 1000, None), version(13, 1000, None));
+    let (then, now, requests) = (old.clone(), new.clone(), AtomicUsize::new(0));
+    let fake = Fake::start(&["f"], None, move |_| match requests.fetch_add(1, Ordering::SeqCst) {
+        0 => whole(&then),
+        _ => whole(&now),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    for served in [old, new] {
+        assert_exit(&fake.files(dir.path(), &[]), 0);
+        assert!(is(&dir.path().join("f.csv"), &served), "of the same length, and another file");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_what_was_said_gets_no_name() {
     let mut wrong = version(7, 1000, Some("\"v1\""));
     wrong.digest = version(8, 1000, None).digest;
