@@ -79,7 +79,8 @@ impl How {
         fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
         let manifest = client.manifest(&job.id)?;
         let wanted = download::wanted(job, manifest.as_ref());
-        Downloads::new(client, interrupt, self.connections).save_all(&wanted, out, done)?;
-        manifest.map_or(Ok(()), |manifest| manifest.write(out, &wanted))
+        // First, so that it is there whatever becomes of the files: then it says which are missing.
+        manifest.map_or(Ok(()), |manifest| manifest.write(out, &wanted))?;
+        Ok(Downloads::new(client, interrupt, self.connections).save_all(&wanted, out, done)?)
     }
 }
