@@ -10,6 +10,18 @@ use super::Checksum;
 /// Longer names are cut: most file systems take 255 bytes, and tools append.
 const MAX_STEM: usize = 200;
 
+/// Makes of a name one that ends in `.csv` and unpacks anywhere, into the folder that is asked for and nowhere else. Names
+/// of another `number` are never the same, however long.
+pub(crate) fn entry_name(name: &str, number: usize) -> String {
+    let name: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
+    let stem = name.strip_suffix(".csv").unwrap_or(&name).trim_matches([' ', '.']);
+    let stem = match &stem[..stem.floor_char_boundary(MAX_STEM)] {
+        "" => "rows",
+        stem => stem,
+    };
+    if number == 1 { format!("{stem}.csv") } else { format!("{stem}.{number}.csv") }
+}
+
 /// The sizes follow the data; the name is UTF-8.
 const FLAGS: u16 = 1 << 3 | 1 << 11;
 const DEFLATED: u16 = 8;
@@ -36,13 +48,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The name becomes one that ends in `.csv` and unpacks anywhere, into the folder that is asked for and nowhere
-    /// else.
     pub(super) fn new(name: &str) -> Entry {
-        let name: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-        let stem = name.strip_suffix(".csv").unwrap_or(&name).trim_matches([' ', '.']);
-        let stem = &stem[..stem.floor_char_boundary(MAX_STEM)];
-        Entry { name: format!("{}.csv", if stem.is_empty() { "rows" } else { stem }) }
+        Entry { name: name.to_owned() }
     }
 
     pub(super) fn opening(&self) -> Vec<u8> {
