@@ -51,7 +51,7 @@ impl Runner {
         let currencies = plan.as_ref().map(Plan::currencies);
         let scope = self.scope(attempt, batch, &compiled.canonical, currencies).await?;
         let rows = rows(job, query, scope.as_ref());
-        let is_segmented = is_segmented(settings, &compiled.query, scope.as_ref());
+        let in_segments = comes_in_segments(settings, &compiled.query, scope.as_ref());
         self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;
         let encrypt_to = match job.spec.encryption {
             Encryption::None => None,
@@ -59,7 +59,7 @@ impl Runner {
             Encryption::Pgp => Some(self.recipient(job).await?),
         };
         let spec = FileSpec { encrypt_to, ..self.file_spec(attempt, query, &compiled.query, plan.as_ref()) };
-        let limits = limits(settings, is_segmented);
+        let limits = limits(settings, in_segments);
         let columns = columns(&spec, query, &compiled.query, plan.as_ref());
         let conversion = match plan {
             None => None,
@@ -101,7 +101,7 @@ impl Runner {
         let files = places.filled(&files);
         let (rows, bytes) = files.iter().fold((0, 0), |(rows, bytes), file| (rows + file.rows, bytes + file.bytes));
         tracing::info!(job = %job.id, batch, rows, bytes, files = files.len(), "written");
-        let segmented = is_segmented || files.len() > 1;
+        let segmented = in_segments || files.len() > 1;
         let output = Output { rows, files, segmented, canonical, columns };
         let done = Event::BatchFinished { batch, at: self.clock.now(), output };
         self.store.apply(job.id, Some(lease), done).await?;
@@ -182,18 +182,17 @@ fn compile(attempt: &Attempt<'_>, query: &Query) -> Result<zoql::Compiled, Fault
     Ok(compiled)
 }
 
-/// Queries with functions or aliases have one file, as in the original, unless that is too large.
-fn is_segmented(settings: &config::Tenant, query: &bound::Query, scope: Option<&Scope>) -> bool {
-    let wanted = match settings.files.segment {
-        Segment::Always => true,
-        Segment::Sessions => settings.segmentation && scope.is_some_and(|scope| scope.full.is_some()),
-    };
-    wanted && query.columns.iter().all(|column| query.is_plain(column))
+/// Whether the files are segments even if there is but one. Queries with functions or aliases have one file, as in the
+/// original.
+fn comes_in_segments(settings: &config::Tenant, query: &bound::Query, scope: Option<&Scope>) -> bool {
+    let is_full_load = scope.is_some_and(|scope| scope.full.is_some());
+    settings.segmentation && is_full_load && query.columns.iter().all(|column| query.is_plain(column))
 }
 
-fn limits(settings: &config::Tenant, is_segmented: bool) -> Limits {
+fn limits(settings: &config::Tenant, in_segments: bool) -> Limits {
+    let has_most_rows = in_segments || settings.files.segment == Segment::Always;
     Limits {
-        rows: is_segmented.then_some(settings.files.segment_rows),
+        rows: has_most_rows.then_some(settings.files.segment_rows),
         bytes: NonZeroU64::new(settings.limits.file_bytes).filter(|_| settings.files.split),
     }
 }
