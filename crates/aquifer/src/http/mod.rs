@@ -31,7 +31,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Uri, header},
+    http::{HeaderMap, Method, Uri, header},
     middleware::{self, Next},
     response::Response,
 };
@@ -89,6 +89,7 @@ pub fn service(app: Arc<App>) -> Service {
                 .compress_when(SizeAbove::new(1001).and(is_compressible as IsCompressible)),
         )
         .layer(middleware::map_response(after_compression))
+        .layer(middleware::map_request(uncoded_head))
         .layer(middleware::from_fn(only_text))
         .layer(middleware::from_fn(track::track))
         .layer(TraceLayer::new_for_http().make_span_with(track::span));
@@ -144,6 +145,14 @@ fn is_compressible(
     let types = ["application/json", "application/xml", "text/html", "text/css", "text/csv", "text/plain"];
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     types.contains(&content_type.split(';').next().unwrap_or_default().trim())
+}
+
+/// Whoever asks for the head alone wants to know how long the thing is, which nobody knows of what would be compressed.
+async fn uncoded_head(mut request: Request) -> Request {
+    if request.method() == Method::HEAD {
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
+    request
 }
 
 /// What was said of the plain bytes does not hold for compressed ones: they have no ranges, another digest, and are

@@ -108,6 +108,12 @@ async fn csv_is_coded_for_who_asks_and_then_has_no_ranges() {
     assert_eq!(plain.header("Content-Length"), Some(plain.body.len().to_string().as_str()));
     let etag = plain.header("ETag").unwrap();
 
+    let head = Request::new("HEAD", &format!("/v1/files/{file}")).header("Accept-Encoding", "gzip");
+    let head = server.send(head).await;
+    for name in ["Content-Length", "Content-Encoding", "ETag", "Accept-Ranges", "Repr-Digest"] {
+        assert_eq!(head.header(name), plain.header(name), "{name} of the head alone");
+    }
+
     let coded = get(&server, &file, &[("Accept-Encoding", "gzip")]).await;
     assert_eq!(coded.header("Content-Encoding"), Some("gzip"));
     assert_eq!(coded.header("Content-Type"), Some("text/csv;charset=UTF-8"));
