@@ -32,6 +32,7 @@ impl Rates {
             api_version: zoql::ApiVersion::LATEST,
             tenant_zone: TimeZone::UTC,
         };
+            uses_masked: false,
         let compiled = zoql::compile(&query(currencies), snapshot.catalog(), &options).map_err(|faults| {
             let faults: Vec<&str> = faults.iter().map(|fault| &*fault.message).collect();
             Error::input(format!("the exchange rates cannot be read: {}", faults.join("; ")))

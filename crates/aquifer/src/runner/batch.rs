@@ -128,12 +128,11 @@ impl Runner {
     ) -> FileSpec {
         let (spec, settings) = (&job.spec, &tenant.settings);
         let base = &snapshot.catalog().object(bound.base).name;
-        let shows_masked = spec.reads_masked && spec.encryption == Encryption::Pgp;
         // First, and the same in both header styles: tap-zuora strips the prefix up to the dot.
         let flag = query.deleted.iter().map(|deleted| (format!("{base}.{}", deleted.column), false));
         let selected = bound.columns.iter().map(|column| {
             let header = if spec.api_names { &column.name } else { &column.label };
-            (header.clone(), column.masked && !shows_masked)
+            (header.clone(), column.masked && !spec.shows_masked())
         });
         let appended = appended(plan).iter().map(|column| {
             let header = if spec.api_names { &column.name } else { &column.label };
@@ -168,8 +167,8 @@ impl Runner {
 
 /// What passed at the submit may fail now: the object model may have changed since.
 fn compile(attempt: &Attempt<'_>, query: &Query) -> Result<zoql::Compiled, Fault> {
-    let (settings, catalog) = (&attempt.tenant.settings, attempt.snapshot.catalog());
-    let compiled = submit::compile(query, catalog, settings.zoql.compat.into(), &settings.zone());
+    let catalog = attempt.snapshot.catalog();
+    let compiled = submit::compile(query, &attempt.job.spec, catalog, &attempt.tenant.settings);
     let compiled = compiled.map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|fault| fault.classic()).collect();
         Fault { kind: FaultKind::Query, message: faults.join("; ") }
