@@ -33,6 +33,7 @@ scenarios! {
     deleted_gone
     describe
     download
+    empty
     export_states
     filters
     formats
