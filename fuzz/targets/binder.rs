@@ -17,7 +17,7 @@ static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::get("Australia/Lord
 fuzz_target!(|text: &str| {
     for (language, compat) in READINGS {
         for api_version in [ApiVersion(68), ApiVersion::LATEST] {
-            let options = Options { language, compat, api_version, tenant_zone: ZONE.clone() };
+            let options = Options { language, compat, api_version, tenant_zone: ZONE.clone(), uses_masked: false };
             match zoql::compile(text, Catalog::builtin(), &options) {
                 Ok(compiled) => compiled.query.filter.iter().chain(&compiled.query.having).for_each(resolve),
                 Err(diagnostics) => {

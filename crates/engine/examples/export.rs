@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         compat: zoql::Compat::Strict,
         api_version: zoql::ApiVersion::LATEST,
         tenant_zone: jiff::tz::TimeZone::UTC,
+        uses_masked: true,
     };
     let snapshot = source.begin()?;
     let compiled = zoql::compile(text, snapshot.catalog(), &options).map_err(|faults| format!("{faults:?}"))?;

@@ -9,6 +9,8 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutPayloadMut, Result, WriteMultipart};
 use tokio::runtime::Handle;
 
+use crate::compress::entry_name;
+
 /// Bytes of a chunk for a store that may be far away. S3 wants parts of at least 5 MiB and at most 10,000 of them: enough for
 /// 78 GiB.
 const CHUNK: usize = 8 << 20;
@@ -50,14 +52,15 @@ impl Destination {
     pub fn new(store: Arc<dyn ObjectStore>, path: Path, handle: Handle) -> Destination {
         let name = path.filename().unwrap_or_default();
         let entry = name.strip_suffix(".pgp").unwrap_or(name);
-        let entry = entry.strip_suffix(".zip").unwrap_or(entry).to_owned();
+        let entry = entry_name(entry.strip_suffix(".zip").unwrap_or(entry), 1);
         Destination { store, path, handle, entry, chunk: CHUNK }
     }
 
-    /// In a zip archive the CSV is called so, with `.csv` at the end and without what no file may be called. Not set, it
-    /// has the object's name without `.zip` and `.pgp`.
-    pub fn entry(mut self, name: &str) -> Destination {
-        name.clone_into(&mut self.entry);
+    /// In a zip archive the CSV is called so, with `.csv` at the end and without what no file may be called; from the second
+    /// of several of one name on, with its `number` before that. Not set, it has the object's name without `.zip` and
+    /// `.pgp`.
+    pub fn entry(mut self, name: &str, number: usize) -> Destination {
+        self.entry = entry_name(name, number);
         self
     }
 

@@ -13,6 +13,7 @@ fn compiled(criterion: &mut Criterion) {
         compat: Compat::Strict,
         api_version: ApiVersion::LATEST,
         tenant_zone: TimeZone::UTC,
+        uses_masked: false,
     };
     let catalog = Catalog::builtin();
     for (name, text) in good() {

@@ -166,6 +166,8 @@ codes! {
     NoSuchJoin = "no-such-join",
     NoSuchField = "no-such-field",
     FieldTooNew = "field-too-new",
+    /// A masked field in a condition, group or order.
+    Masked = "masked",
 
     // Types
     OperatorNotAllowed = "operator-not-allowed",

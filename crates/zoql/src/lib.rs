@@ -64,6 +64,8 @@ pub struct Options {
     pub compat: Compat,
     pub api_version: ApiVersion,
     pub tenant_zone: TimeZone,
+    /// Whether conditions, groups and orders may use masked fields, whose values could be guessed from what rows come of it.
+    pub uses_masked: bool,
 }
 
 impl Options {

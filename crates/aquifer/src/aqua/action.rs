@@ -78,7 +78,9 @@ pub fn compile(
     api_version: ApiVersion,
     zone: &TimeZone,
 ) -> Result<Compiled, Error> {
-    let options = Options { language: Language::Zoql, compat, api_version, tenant_zone: zone.clone() };
+    let tenant_zone = zone.clone();
+    // Answers are never encrypted, so they show masked values to nobody.
+    let options = Options { language: Language::Zoql, compat, api_version, tenant_zone, uses_masked: false };
     zoql::compile(text, catalog, &options).map_err(|faults| fault(text, compat, &faults))
 }
 

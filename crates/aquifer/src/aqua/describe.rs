@@ -235,6 +235,7 @@ mod tests {
             compat: zoql::Compat::Strict,
             api_version: ApiVersion::LATEST,
             tenant_zone: jiff::tz::TimeZone::UTC,
+            uses_masked: false,
         };
         let list = view.list();
         let names: Vec<&str> = list

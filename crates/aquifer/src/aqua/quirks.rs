@@ -50,9 +50,6 @@ pub struct Quirks {
     pub unknown_client_400: bool,
     /// `related-objects` in describe only with `showRelationships=true`, as documented. zacc and tap-zuora need it always.
     pub related_objects_on_request: bool,
-    /// An apostrophe before texts in files that a spreadsheet would read as a formula, as the documentation of data source
-    /// exports says; recorded files have none. Changes data.
-    pub formula_guard: bool,
 }
 
 impl Quirks {

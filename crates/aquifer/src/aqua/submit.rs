@@ -194,7 +194,7 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
             wrong.push(QueryFault::too_long(index, query, most));
             continue;
         }
-        match compile(query, rules.catalog, rules.tenant.zoql.compat.into(), &rules.tenant.zone()) {
+        match compile(query, spec, rules.catalog, rules.tenant) {
             Ok(compiled) => {
                 let base = rules.catalog.object(compiled.query.base);
                 if query.deleted.is_some() && !base.supports_deleted {
@@ -278,15 +278,16 @@ impl Skipped {
 /// A query of a job against a catalog: at the submit the newest, at the run the snapshot's.
 pub fn compile(
     query: &Query,
+    spec: &Spec,
     catalog: &Catalog,
-    compat: zoql::Compat,
-    zone: &TimeZone,
+    tenant: &config::Tenant,
 ) -> Result<zoql::Compiled, Vec<Diagnostic>> {
     let options = zoql::Options {
         language: query.language.into(),
-        compat,
+        compat: tenant.zoql.compat.into(),
         api_version: zoql::ApiVersion(query.api_version),
-        tenant_zone: zone.clone(),
+        tenant_zone: tenant.zone(),
+        uses_masked: spec.shows_masked(),
     };
     zoql::compile(&query.text, catalog, &options)
 }

@@ -59,6 +59,8 @@ impl Args {
             },
             api_version: self.api_version,
             tenant_zone: tenant.zone(),
+            // As for most clients: few may see what is masked.
+            uses_masked: false,
         };
         match zoql::compile(&text, &catalog, &options) {
             Ok(compiled) => {

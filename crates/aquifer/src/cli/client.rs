@@ -28,7 +28,7 @@ enum Action {
     Create {
         /// What to call it
         name: String,
-        /// Whether it may read masked fields, card and account numbers: in encrypted files only
+        /// Whether it may read masked fields, card and account numbers, and ask for rows by them: in encrypted jobs only
         #[arg(long)]
         reads_masked: bool,
         #[command(flatten)]

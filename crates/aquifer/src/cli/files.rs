@@ -19,9 +19,9 @@ use crate::client::{
 /// Download the result files of a job
 ///
 /// Several files come at one time, and several pieces of a long one. Files get their names when they are complete and
-/// their digests are right; those that are there already are not fetched again. What broke off is continued, now or when
-/// the command is run again, if the server knows ranges and tells digests, as an Aquifer server does; its manifest is kept
-/// beside the files, for `aquifer verify`.
+/// their digests are right. Those that are there already are not fetched again, and what broke off is continued, now or
+/// when the command is run again, if the server knows ranges and tells digests, as an Aquifer server does; its manifest is
+/// kept beside the files, for `aquifer verify`.
 #[derive(clap::Args)]
 #[command(after_help = outcome::EXIT_CODES)]
 pub struct Args {
@@ -79,7 +79,8 @@ impl How {
         fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
         let manifest = client.manifest(&job.id)?;
         let wanted = download::wanted(job, manifest.as_ref());
-        Downloads::new(client, interrupt, self.connections).save_all(&wanted, out, done)?;
-        manifest.map_or(Ok(()), |manifest| manifest.write(out, &wanted))
+        // First, so that it is there whatever becomes of the files: then it says which are missing.
+        manifest.map_or(Ok(()), |manifest| manifest.write(out, &wanted))?;
+        Ok(Downloads::new(client, interrupt, self.connections).save_all(&wanted, out, done)?)
     }
 }

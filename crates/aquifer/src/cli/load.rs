@@ -25,7 +25,8 @@ use crate::{
 ///
 /// Columns are matched to the object's fields in any of the forms people have: AccountNumber, Account.AccountNumber,
 /// "Account: Account Number", account_number. Columns that match nothing are reported and left out, or kept with --custom.
-/// A column _fivetran_deleted, Deleted, IsDeleted or is_deleted deletes its row.
+/// A column _fivetran_deleted, Deleted, IsDeleted or is_deleted deletes its row. An empty value is null; only "" in NDJSON is
+/// an empty text.
 ///
 /// All files of one call are one change: a job sees all of them or none, and a load that fails or is killed leaves
 /// nothing behind. A row that equals the stored one is no change. A server may serve the same data meanwhile.

@@ -127,7 +127,7 @@ fn print(client: &Client, job: &Job, interrupt: &Interrupt) -> anyhow::Result<()
             downloads.stream(&wanted.file, &mut output)?;
         } else {
             // Every segment has a header of its own.
-            downloads.stream(&wanted.file, &mut download::SkipLine::new(&mut output))?;
+            downloads.stream(&wanted.file, &mut download::SkipHeader::new(&mut output))?;
         }
     }
     output.flush().map_err(Error::Output)?;
@@ -138,11 +138,13 @@ fn print(client: &Client, job: &Job, interrupt: &Interrupt) -> anyhow::Result<()
 fn save(client: &Client, job: &Job, out: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
     let downloads = Downloads::new(client, interrupt, files::CONNECTIONS);
     let wanted = download::wanted(job, None);
+    anyhow::ensure!(out.is_dir() || wanted.len() == 1, "the answer is {} files: give a directory", wanted.len());
+    let mut saved = Vec::new();
     for file in &wanted {
         let path = if out.is_dir() { out.join(&file.name) } else { out.to_owned() };
-        anyhow::ensure!(out.is_dir() || wanted.len() == 1, "the answer is {} files: give a directory", wanted.len());
         downloads.save(file, &path)?;
-        eprintln!("{} rows in {}", job.batches[0].record_count, path.display());
+        saved.push(path.display().to_string());
     }
+    eprintln!("{} rows in {}", job.batches[0].record_count, saved.join(", "));
     Ok(())
 }

@@ -11,7 +11,7 @@ mod stream;
 mod wanted;
 mod whole;
 
-pub use stream::SkipLine;
+pub use stream::SkipHeader;
 pub use wanted::{Wanted, wanted};
 pub use whole::sha256;
 

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Component, Path},
 };
 
@@ -67,7 +68,7 @@ impl Manifest {
         Known::deserialize(files.find(|entry| entry["fileId"] == file)?).ok()
     }
 
-    /// Keeps it in a directory, with the names that files have there.
+    /// Keeps it in a directory, with the names that files have there. Whole, or that of before stays.
     pub fn write(mut self, dir: &Path, saved: &[Wanted]) -> anyhow::Result<()> {
         let batches = self.0["batches"].as_array_mut().into_iter().flatten();
         for file in batches.filter_map(|batch| batch.get_mut("files")?.as_array_mut()).flatten() {
@@ -75,9 +76,13 @@ impl Manifest {
                 file["savedAs"] = Value::String(saved.name.clone());
             }
         }
-        let path = dir.join(NAME);
+        let (path, part) = (dir.join(NAME), dir.join(format!("{NAME}.part")));
         let text = serde_json::to_string_pretty(&self.0)? + "\n";
-        fs::write(&path, text).with_context(|| format!("{}", path.display()))
+        let written = fs::File::create(&part).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.and_then(|()| fs::rename(&part, &path)).with_context(|| format!("{}", path.display()))
     }
 }
 

@@ -10,10 +10,12 @@ use serde::Deserialize;
 pub struct Files {
     /// Writes an empty text as `""`, so that it differs from a null. The original does not.
     pub distinguish_empty: bool,
+    /// Puts an apostrophe before a text that a spreadsheet would read as a formula: one that begins with `=`, `+`, `-`, `@`
+    /// or `;`. Off, since it changes data, and recorded files have none.
+    pub csv_injection_guard: bool,
     /// How hard gzip and zip files are compressed: 1, fast, to 9, small.
     pub compression_level: CompressionLevel,
-    /// Which results are segments: files of so many rows at most, listed even if there is but one. Never those of
-    /// queries that select functions or aliases.
+    /// Which results come in files of so many rows at most.
     pub segment: Segment,
     /// Rows of a segment.
     pub segment_rows: NonZeroU64,
@@ -26,6 +28,7 @@ impl Default for Files {
     fn default() -> Files {
         Files {
             distinguish_empty: false,
+            csv_injection_guard: false,
             compression_level: CompressionLevel::default(),
             segment: Segment::Sessions,
             segment_rows: NonZeroU64::MIN.saturating_add(499_999),
@@ -51,8 +54,10 @@ impl TryFrom<u8> for CompressionLevel {
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Segment {
-    /// Those of full loads in stateful jobs, if the tenant has `segmentation`.
+    /// Those of full loads in stateful jobs, if the tenant has `segmentation`, as in the original: listed as segments even if
+    /// there is but one, and never those of queries that select functions or aliases.
     Sessions,
-    /// All.
+    /// And all others, of any job and query. They are listed as segments if there are several: some clients know nothing but
+    /// `fileId`.
     Always,
 }

@@ -24,13 +24,15 @@ pub(super) struct Rate {
 }
 
 impl Rates {
-    /// Reads all rates into some currencies. Blocks.
+    /// Reads all rates into some currencies: which others and which days the rows have is known when they are read. That is
+    /// less than 100 bytes a rate; 150 currencies with a rate a day for ten years into one are 50 MB. Blocks.
     pub fn read(snapshot: &dyn Snapshot, currencies: impl Iterator<Item = Currency>) -> Result<Rates> {
         let options = zoql::Options {
             language: zoql::Language::Export,
             compat: zoql::Compat::Strict,
             api_version: zoql::ApiVersion::LATEST,
             tenant_zone: TimeZone::UTC,
+            uses_masked: false,
         };
         let compiled = zoql::compile(&query(currencies), snapshot.catalog(), &options).map_err(|faults| {
             let faults: Vec<&str> = faults.iter().map(|fault| &*fault.message).collect();

@@ -320,6 +320,7 @@ fn everything(recipe: Recipe) -> String {
         compat: zoql::Compat::Strict,
         api_version: zoql::ApiVersion::LATEST,
         tenant_zone: jiff::tz::TimeZone::UTC,
+        uses_masked: false,
     };
     let mut lines = Lines::default();
     for (_, object) in snapshot.catalog().objects().filter(|(_, object)| object.data_source) {

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::Request,
-    http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header},
     response::Response,
 };
 
@@ -11,13 +11,15 @@ use super::download::REPR_DIGEST;
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// Spells the codings of a request as the layers below know them: a body that is packed in whatever spelling of gzip, and an
-/// answer in gzip for who has asked for it by name. Any other wish is none, and none a reason to refuse an answer.
+/// answer in gzip for who has asked for it by name. Any other wish is none, and none a reason to refuse an answer. Whoever asks
+/// for the head alone wants to know how long the thing is, which nobody knows of what would be compressed.
 pub async fn plain_names(mut request: Request) -> Request {
+    let is_head = request.method() == Method::HEAD;
     let headers = request.headers_mut();
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| is_gzip(coding.to_str().unwrap_or_default())) {
         headers.insert(header::CONTENT_ENCODING, GZIP);
     }
-    if wants_gzip(headers) {
+    if wants_gzip(headers) && !is_head {
         headers.insert(header::ACCEPT_ENCODING, GZIP);
     } else {
         headers.remove(header::ACCEPT_ENCODING);

@@ -89,10 +89,8 @@ pub async fn file(
         Asked::Other => return Err(Error::OtherFile),
         Asked::Outside => return Err(Error::NoSuchRange { bytes: file.bytes }),
     };
-    let bytes = app.results.open(&file, range.clone()).await;
-    let bytes = bytes.map_err(|error| Error::Internal(format!("the file {} cannot be opened: {error}", file.id)))?;
-    let sent = range.clone().unwrap_or(0..file.bytes);
-    let mut response = Body::from_stream(sent::noted(app, &file, sent, bytes)).into_response();
+    let body = if method == Method::HEAD { Body::empty() } else { body(app, &file, range.clone()).await? };
+    let mut response = body.into_response();
     *response.headers_mut() = headers(&file, &etag, range.as_ref())?;
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -143,6 +141,12 @@ async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<P
     // It is over when it is over, whether or not the purge has come by since.
     let is_over = file.published_at + app.config.retention.files() <= app.clock.now();
     if file.purged_at.is_some() || is_over { Err(Error::FilePurged) } else { Ok(file) }
+}
+
+async fn body(app: Arc<App>, file: &PublishedFile, range: Option<Range<u64>>) -> Result<Body, Error> {
+    let bytes = app.results.open(file, range.clone()).await;
+    let bytes = bytes.map_err(|error| Error::Internal(format!("the file {} cannot be opened: {error}", file.id)))?;
+    Ok(Body::from_stream(sent::noted(app, file, range.unwrap_or(0..file.bytes), bytes)))
 }
 
 /// With the headers that the file itself would have had, if caches need them.

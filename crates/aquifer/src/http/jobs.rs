@@ -123,8 +123,7 @@ fn will_be_full(
     if spec.session().is_none() || spec.incremental_time.is_some() {
         return spec.incremental_time.is_none();
     }
-    let compat = rules.tenant.zoql.compat.into();
-    let Ok(compiled) = submit::compile(query, rules.catalog, compat, &rules.tenant.zone()) else { return true };
+    let Ok(compiled) = submit::compile(query, spec, rules.catalog, rules.tenant) else { return true };
     let plan = currencies::plan(query, &compiled.query, rules.catalog, rules.tenant);
     let currencies = plan.ok().flatten().map(|plan| plan.currencies());
     let identity = Identity::new(query, &compiled.canonical, &spec.reads, currencies);

@@ -178,6 +178,11 @@ impl Spec {
         self.export == Some(true)
     }
 
+    /// Whether its files have the values of masked fields, and its queries may be about them.
+    pub fn shows_masked(&self) -> bool {
+        self.reads_masked && self.encryption == Encryption::Pgp
+    }
+
     /// A job is stateful from protocol version 1.1 on, if it names both partner and project; otherwise stateless,
     /// silently.
     pub fn session(&self) -> Option<SessionKey> {

@@ -24,7 +24,7 @@ use crate::{
     aqua::submit,
     config::{self, Segment},
     conversion::{Appended, Plan},
-    job::{Encryption, Event, Fault, FaultKind, Flag, Format, Job, Output, OutputColumn, Query, Scope},
+    job::{Encryption, Event, Fault, FaultKind, Flag, Format, Job, Output, OutputColumn, Query, Scope, Spec},
     recipient,
 };
 
@@ -51,7 +51,7 @@ impl Runner {
         let currencies = plan.as_ref().map(Plan::currencies);
         let scope = self.scope(attempt, batch, &compiled.canonical, currencies).await?;
         let rows = rows(job, query, scope.as_ref());
-        let is_segmented = is_segmented(job, settings, &compiled.query, scope.as_ref());
+        let in_segments = comes_in_segments(settings, &compiled.query, scope.as_ref());
         self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;
         let encrypt_to = match job.spec.encryption {
             Encryption::None => None,
@@ -59,7 +59,7 @@ impl Runner {
             Encryption::Pgp => Some(self.recipient(job).await?),
         };
         let spec = FileSpec { encrypt_to, ..self.file_spec(attempt, query, &compiled.query, plan.as_ref()) };
-        let limits = limits(job, settings, is_segmented);
+        let limits = limits(&job.spec, settings, in_segments);
         let columns = columns(&spec, query, &compiled.query, plan.as_ref());
         let conversion = match plan {
             None => None,
@@ -104,7 +104,7 @@ impl Runner {
         let files = places.filled(&files);
         let (rows, bytes) = files.iter().fold((0, 0), |(rows, bytes), file| (rows + file.rows, bytes + file.bytes));
         tracing::info!(job = %job.id, batch, rows, bytes, files = files.len(), "written");
-        let segmented = is_segmented || files.len() > 1;
+        let segmented = in_segments || files.len() > 1;
         let output = Output { rows, files, segmented, canonical, columns };
         let done = Event::BatchFinished { batch, at: self.clock.now(), output };
         self.store.apply(job.id, Some(lease), done).await?;
@@ -131,12 +131,11 @@ impl Runner {
     ) -> FileSpec {
         let (spec, settings) = (&job.spec, &tenant.settings);
         let base = &snapshot.catalog().object(bound.base).name;
-        let shows_masked = spec.reads_masked && spec.encryption == Encryption::Pgp;
         // First, and the same in both header styles: tap-zuora strips the prefix up to the dot.
         let flag = query.deleted.iter().map(|deleted| (format!("{base}.{}", deleted.column), false));
         let selected = bound.columns.iter().map(|column| {
             let header = if spec.api_names { &column.name } else { &column.label };
-            (header.clone(), column.masked && !shows_masked)
+            (header.clone(), column.masked && !spec.shows_masked())
         });
         let appended = appended(plan).iter().map(|column| {
             let header = if spec.api_names { &column.name } else { &column.label };
@@ -155,7 +154,7 @@ impl Runner {
                 null_replacement: spec.null_replacement.clone().unwrap_or_default(),
                 datetimes,
                 distinguish_empty: settings.files.distinguish_empty,
-                injection_guard: settings.quirks.formula_guard,
+                injection_guard: settings.files.csv_injection_guard,
             },
             format: match spec.format {
                 Format::Csv => export::compress::Format::Csv,
@@ -171,8 +170,8 @@ impl Runner {
 
 /// What passed at the submit may fail now: the object model may have changed since.
 fn compile(attempt: &Attempt<'_>, query: &Query) -> Result<zoql::Compiled, Fault> {
-    let (settings, catalog) = (&attempt.tenant.settings, attempt.snapshot.catalog());
-    let compiled = submit::compile(query, catalog, settings.zoql.compat.into(), &settings.zone());
+    let catalog = attempt.snapshot.catalog();
+    let compiled = submit::compile(query, &attempt.job.spec, catalog, &attempt.tenant.settings);
     let compiled = compiled.map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|fault| fault.classic()).collect();
         Fault { kind: FaultKind::Query, message: faults.join("; ") }
@@ -185,21 +184,22 @@ fn compile(attempt: &Attempt<'_>, query: &Query) -> Result<zoql::Compiled, Fault
     Ok(compiled)
 }
 
-/// Queries with functions or aliases have one file, as in the original, unless that is too large. An object export has one
-/// in any case: there is one place for a file's id in what is said of it.
-fn is_segmented(job: &Job, settings: &config::Tenant, query: &bound::Query, scope: Option<&Scope>) -> bool {
-    let wanted = match settings.files.segment {
-        Segment::Always => true,
-        Segment::Sessions => settings.segmentation && scope.is_some_and(|scope| scope.full.is_some()),
-    };
-    wanted && !job.spec.has_one_file() && query.columns.iter().all(|column| query.is_plain(column))
+/// Whether the files are segments even if there is but one. Queries with functions or aliases have one file, as in the
+/// original.
+fn comes_in_segments(settings: &config::Tenant, query: &bound::Query, scope: Option<&Scope>) -> bool {
+    let is_full_load = scope.is_some_and(|scope| scope.full.is_some());
+    settings.segmentation && is_full_load && query.columns.iter().all(|column| query.is_plain(column))
 }
 
-fn limits(job: &Job, settings: &config::Tenant, is_segmented: bool) -> Limits {
-    let is_split = settings.files.split && !job.spec.has_one_file();
+/// An object export has one file in any case: there is one place for a file's id in what is said of it.
+fn limits(spec: &Spec, settings: &config::Tenant, in_segments: bool) -> Limits {
+    if spec.has_one_file() {
+        return Limits::default();
+    }
+    let has_most_rows = in_segments || settings.files.segment == Segment::Always;
     Limits {
-        rows: is_segmented.then_some(settings.files.segment_rows),
-        bytes: NonZeroU64::new(settings.limits.file_bytes).filter(|_| is_split),
+        rows: has_most_rows.then_some(settings.files.segment_rows),
+        bytes: NonZeroU64::new(settings.limits.file_bytes).filter(|_| settings.files.split),
     }
 }
 

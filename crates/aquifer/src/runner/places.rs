@@ -34,13 +34,11 @@ impl Places {
         let path = format!("{}/{file}.{}", self.prefix, self.extension);
         let destination = self.results.destination(&path);
         self.taken.push((file, path));
-        let entry = match (&self.name, self.taken.len()) {
-            (None, _) => file.to_string(),
-            (Some(name), 1) => name.clone(),
+        match &self.name {
+            None => destination,
             // Unpacked into one folder, segments do not overwrite each other.
-            (Some(name), number) => format!("{name}.{number}"),
-        };
-        destination.entry(&entry)
+            Some(name) => destination.entry(name, self.taken.len()),
+        }
     }
 
     /// The files that were written into the places, in their order.

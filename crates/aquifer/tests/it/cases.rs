@@ -33,6 +33,7 @@ scenarios! {
     deleted_gone
     describe
     download
+    empty
     export_queue
     export_states
     export_whole

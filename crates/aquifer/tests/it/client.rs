@@ -92,6 +92,29 @@ async fn a_query_goes_into_a_file_or_a_directory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_segments_of_an_answer_are_printed_as_one_and_saved_one_by_one() {
+    let server = Server::with(|config| {
+        config.tenant.files.segment = aquifer::config::Segment::Always;
+        config.tenant.files.segment_rows = 2.try_into().unwrap();
+    })
+    .await;
+    let query = r#"select Name as "its
+name" from Account order by AccountNumber"#;
+    let printed = run(aquifer(&server, &["query", query])).await;
+    assert_exit(&printed, 0);
+    assert_eq!(stdout(&printed), "\"its\nname\"\nÄrzte AG\n\"Smith, Sons\"\nZeta\n");
+
+    assert_exit(&run(aquifer(&server, &["query", query, "--out", "rows.csv"])).await, 1);
+    fs::create_dir(server.dir.path().join("out")).unwrap();
+    let saved = run(aquifer(&server, &["query", query, "--out", "out"])).await;
+    assert_exit(&saved, 0);
+    assert_eq!(stderr(&saved), "3 rows in out/query.csv, out/query.2.csv\n");
+    let second = fs::read_to_string(server.dir.path().join("out/query.2.csv")).unwrap();
+    assert_eq!(second, "\"its\nname\"\nZeta\n");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_query_is_refused_with_carets() {
     let server = Server::start().await;
     let output = run(aquifer(&server, &["query", "select Nme,\n  Balnce from Account"])).await;

@@ -325,6 +325,21 @@ fn from_the_original_a_file_comes_in_one_piece() {
 }
 
 #[test]
+fn without_a_digest_a_file_that_is_there_is_fetched_again() {
+    let (old, new) = (version(12, 1000, None), version(13, 1000, None));
+    let (then, now, requests) = (old.clone(), new.clone(), AtomicUsize::new(0));
+    let fake = Fake::start(&["f"], None, move |_| match requests.fetch_add(1, Ordering::SeqCst) {
+        0 => whole(&then),
+        _ => whole(&now),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    for served in [old, new] {
+        assert_exit(&fake.files(dir.path(), &[]), 0);
+        assert!(is(&dir.path().join("f.csv"), &served), "of the same length, and another file");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_what_was_said_gets_no_name() {
     let mut wrong = version(7, 1000, Some("\"v1\""));
     wrong.digest = version(8, 1000, None).digest;
@@ -339,7 +354,7 @@ fn a_file_that_is_not_what_was_said_gets_no_name() {
         let output = fake.files(dir.path(), &[]);
         assert_exit(&output, 5);
         assert!(String::from_utf8_lossy(&output.stderr).contains("SHA-256"), "{output:?}");
-        assert_eq!(names(dir.path()), [""; 0]);
+        assert!(names(dir.path()).iter().all(|name| name == "manifest.json"), "{:?}", names(dir.path()));
     }
 }
 
@@ -352,6 +367,21 @@ fn one_file_that_is_gone_keeps_no_other_back() {
     assert_exit(&output, 2);
     assert!(String::from_utf8_lossy(&output.stderr).contains("b.csv: "), "{output:?}");
     assert_eq!(names(dir.path()), ["a.csv", "c.csv"]);
+}
+
+#[test]
+fn the_manifest_is_there_though_a_file_is_gone_and_says_which() {
+    let small = version(9, 1000, Some("\"v1\""));
+    let sha256: String = Sha256::digest(&*small.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let entry = |file| serde_json::json!({"fileId": file, "name": "x", "bytes": 1000, "sha256": sha256});
+    let manifest = serde_json::json!({"batches": [{"files": [entry("a"), entry("b")]}]}).to_string();
+    let fake = Fake::start(&["a", "b"], Some(&manifest), move |asked| whole(&small).filter(|_| asked.file != "b"));
+    let dir = tempfile::tempdir().unwrap();
+    assert_exit(&fake.files(dir.path(), &[]), 2);
+    assert_eq!(names(dir.path()), ["a.csv", "manifest.json"]);
+    let verified = Command::new(env!("CARGO_BIN_EXE_aquifer")).arg("verify").arg(dir.path()).output().unwrap();
+    assert_exit(&verified, 1);
+    assert_eq!(stdout(&verified), "a.csv: ok\nb.csv: missing\n");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::{
 const ROWS: &str = "Account.Name\nÄrzte AG\n\"Smith, Sons\"\nZeta\n";
 
 /// A job of one query that has ended, and the id of its first file.
-async fn file(server: &Server, document: Value) -> String {
+pub async fn file(server: &Server, document: Value) -> String {
     let answer = server.send(Request::new("POST", "/v1/batch-query").body(document.to_string())).await.json();
     let job = answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).parse().unwrap();
     server.ended(job).await;
@@ -38,12 +38,12 @@ fn names(format: &str) -> Value {
     json!({ "format": format, "useQueryLabels": true, "queries": [query] })
 }
 
-async fn get(server: &Server, file: &str, headers: &[(&str, &str)]) -> Answer {
+pub async fn get(server: &Server, file: &str, headers: &[(&str, &str)]) -> Answer {
     let request = Request::new("GET", &format!("/v1/files/{file}"));
     server.send(headers.iter().fold(request, |request, (name, value)| request.header(name, value))).await
 }
 
-fn gunzip(bytes: &[u8]) -> String {
+pub fn gunzip(bytes: &[u8]) -> String {
     let mut text = String::new();
     MultiGzDecoder::new(bytes).read_to_string(&mut text).unwrap();
     text
@@ -107,6 +107,12 @@ async fn csv_is_coded_for_who_asks_and_then_has_no_ranges() {
     assert_eq!(plain.header("Content-Encoding"), None);
     assert_eq!(plain.header("Content-Length"), Some(plain.body.len().to_string().as_str()));
     let etag = plain.header("ETag").unwrap();
+
+    let head = Request::new("HEAD", &format!("/v1/files/{file}")).header("Accept-Encoding", "gzip");
+    let head = server.send(head).await;
+    for name in ["Content-Length", "Content-Encoding", "ETag", "Accept-Ranges", "Repr-Digest"] {
+        assert_eq!(head.header(name), plain.header(name), "{name} of the head alone");
+    }
 
     let coded = get(&server, &file, &[("Accept-Encoding", "gzip")]).await;
     assert_eq!(coded.header("Content-Encoding"), Some("gzip"));

@@ -22,6 +22,7 @@ mod downloads;
 mod exactness;
 mod files;
 mod gate;
+mod hostile;
 mod http;
 mod jobs;
 mod masked;

@@ -59,9 +59,32 @@ async fn they_are_written_for_who_may_read_them_and_only_in_encrypted_files() {
         let csv = if encrypted { decrypt(&bytes) } else { bytes };
         assert_eq!(String::from_utf8(csv).unwrap(), expected, "{word}");
     }
-    // A condition on the field is no matter of who asks.
-    let found = file(&server, &other, submit, job("none", "", " where CreditCardNumber = '4111111111111111'")).await;
+    server.stop().await;
+}
+
+/// What rows there are would tell digit by digit what they hide.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_read_them_can_ask_for_rows_by_them() {
+    let (server, allowed) = with_a_card().await;
+    let other = format!("Bearer {}", server.token);
+    let submit = "/v1/batch-query";
+    let guess = " where CreditCardNumber like '4111%'";
+    for (client, encrypted) in [(&allowed, "none"), (&other, "pgp"), (&other, "none")] {
+        let request = Request::new("POST", submit).header("Authorization", client);
+        let refused = request.body(job(encrypted, "", guess)).send(&server.running.url).await.json();
+        assert_eq!(refused["errorCode"], "90005", "{refused}");
+        assert_eq!(refused["errors"][0]["code"], "masked", "{refused}");
+    }
+    let found = file(&server, &allowed, submit, job("pgp", "", guess)).await;
+    assert_eq!(String::from_utf8(decrypt(&found)).unwrap(), SHOWN);
+    let found = file(&server, &other, submit, job("none", "", " where CreditCardNumber != null")).await;
     assert_eq!(String::from_utf8(found).unwrap(), HIDDEN);
+
+    let query = format!("select Id from PaymentMethod{guess}");
+    let request = Request::new("POST", "/v1/action/query").header("Authorization", &allowed);
+    let refused = request.body(json!({ "queryString": query }).to_string()).send(&server.running.url).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("CreditCardNumber is masked"), "{}", refused.text());
     server.stop().await;
 }
 

@@ -61,7 +61,19 @@ fn open(path: &Path) -> Result<Connection> {
     let connection =
         Connection::open_with_flags(path, flags).map_err(|error| Error::from(error).context(path.display()))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    spill_beside(path, &connection)?;
     Ok(connection)
+}
+
+/// What a sort has no room for is written to files without a name: rows in clear, of encrypted jobs too, which have no
+/// business on another disk than the data. SQLite has one such folder for all connections of a process, and guards it by a
+/// lock; where tenants have folders of their own it is that of any of them. A path that is no text leaves SQLite its choice.
+fn spill_beside(path: &Path, connection: &Connection) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Some(folder) = folder.to_str() {
+        connection.pragma_update(None, "temp_store_directory", folder)?;
+    }
+    Ok(())
 }
 
 /// Refuses a file that is not ours or that a newer Aquifer made.
@@ -77,5 +89,43 @@ pub(crate) fn check_layout(connection: &Connection, path: &Path) -> Result<()> {
             format!("{}: made by another Aquifer (layout {newer}, this one reads {LAYOUT})", path.display()),
         )),
         _ => Err(Error::new(Kind::Corrupt, format!("{}: not an Aquifer data file", path.display()))),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+
+    /// Open files whose names are gone.
+    fn nameless() -> Vec<PathBuf> {
+        let open =
+            fs::read_dir("/proc/self/fd").expect("a list").filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        open.filter(|path| path.to_string_lossy().ends_with(" (deleted)")).collect()
+    }
+
+    fn sorts_beside(path: &Path) -> bool {
+        let connection = reader(path).expect("opens");
+        connection.pragma_update(None, "cache_size", 1).expect("a small cache");
+        let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000)
+                    SELECT hex(randomblob(100)) AS text FROM n ORDER BY text";
+        let mut sorted = connection.prepare(rows).expect("a statement");
+        let mut sorted = sorted.query([]).expect("rows");
+        assert!(sorted.next().expect("a row").is_some());
+        let folder = path.parent().expect("a folder").canonicalize().expect("it is there");
+        nameless().iter().any(|path| path.parent() == Some(&folder))
+    }
+
+    #[test]
+    fn what_is_spilled_lies_beside_the_data_and_has_no_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data.sqlite");
+        // Other tests of this process open data of their own: then theirs is the folder.
+        assert!((0..100).any(|_| sorts_beside(&path)));
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).expect("a list").map(|entry| entry.expect("a file").file_name()).collect();
+        assert!(names.iter().all(|name| name.to_string_lossy().starts_with("data.sqlite")), "{names:?}");
     }
 }

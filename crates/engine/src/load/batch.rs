@@ -72,18 +72,22 @@ impl Batch {
         self.deleted.len() + self.rejected.len() >= ROWS
     }
 
-    /// Adds a row, its values in the shape's order, all of it or nothing.
+    /// Adds a row, its values in the shape's order, all of it or nothing. `None` is null.
     pub(super) fn push<'a>(
         &mut self,
-        values: impl Iterator<Item = &'a str>,
+        values: impl Iterator<Item = Option<&'a str>>,
         deleted: bool,
         zone: &TimeZone,
     ) -> Result<(), Misfit> {
         let (texts, cells) = (self.text.len(), self.cells.len());
         let shape = Arc::clone(&self.shape);
         for (at, ((_, field_type), value)) in shape.iter().zip(values).enumerate() {
-            match values::parse(value, *field_type, zone) {
-                Ok(parsed) => self.keep(parsed, value),
+            let Some(text) = value else {
+                self.cells.push(Stored::Null);
+                continue;
+            };
+            match values::parse(text, *field_type, zone) {
+                Ok(parsed) => self.keep(parsed, text),
                 Err(why) => {
                     self.text.truncate(texts);
                     self.cells.truncate(cells);

@@ -42,7 +42,9 @@ impl Csv {
             }
             match StringRecord::from_byte_record(mem::take(&mut self.record)) {
                 Ok(text) => {
-                    self.columns.push(&mut batch, text.len(), |at| &text[at], line, &self.source.zone);
+                    // The reader does not tell `""` from nothing, and most writers mean null by both.
+                    let value = |at: usize| Some(&text[at]).filter(|value| !value.is_empty());
+                    self.columns.push(&mut batch, text.len(), value, line, &self.source.zone);
                     self.record = text.into_byte_record();
                 }
                 Err(error) => {

@@ -159,29 +159,30 @@ impl Columns {
         Ok(has_id.then_some(columns))
     }
 
-    /// Adds a row of `width` values to a batch, or what is wrong with it to the batch's rejected ones.
+    /// Adds a row of `width` values to a batch, or what is wrong with it to the batch's rejected ones. `None` is null.
     pub(super) fn push<'a>(
         &self,
         batch: &mut Batch,
         width: usize,
-        value: impl Fn(usize) -> &'a str,
+        value: impl Fn(usize) -> Option<&'a str>,
         line: u64,
         zone: &TimeZone,
     ) {
+        let text = |at| value(at).unwrap_or_default();
         let reject = |column: Option<usize>, why: String| Rejected {
             line,
             column: column.map(|at| self.names[at].clone()),
             why,
-            values: (0..width).map(|at| value(at).to_owned()).collect(),
+            values: (0..width).map(|at| text(at).to_owned()).collect(),
         };
         if width != self.names.len() {
             let why = format!("{width} values where the header has {} columns", self.names.len());
             return batch.rejected.push(reject(None, why));
         }
-        if value(self.id).is_empty() {
+        if text(self.id).is_empty() {
             return batch.rejected.push(reject(Some(self.id), "a row without an Id".to_owned()));
         }
-        let deleted = match self.deleted.map(|at| (at, value(at))) {
+        let deleted = match self.deleted.map(|at| (at, text(at))) {
             None | Some((_, "")) => false,
             Some((at, flag)) => match values::boolean(flag) {
                 Ok(deleted) => deleted,
@@ -191,7 +192,7 @@ impl Columns {
         let used = self.used.iter().map(|at| value(*at));
         if let Err(misfit) = batch.push(used, deleted, zone) {
             let column = self.used[misfit.at];
-            batch.rejected.push(reject(Some(column), format!("{:?} is {}", value(column), misfit.why)));
+            batch.rejected.push(reject(Some(column), format!("{:?} is {}", text(column), misfit.why)));
         }
     }
 

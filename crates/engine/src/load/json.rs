@@ -55,7 +55,8 @@ impl Json {
             };
             match values(line, &self.places) {
                 Ok(values) => {
-                    self.columns.push(&mut batch, values.len(), |at| &values[at], number, &self.source.zone);
+                    let value = |at: usize| values[at].as_deref();
+                    self.columns.push(&mut batch, values.len(), value, number, &self.source.zone);
                 }
                 Err(why) => {
                     batch.rejected.push(Rejected { line: number, column: None, why, values: vec![line.to_owned()] });
@@ -81,16 +82,16 @@ fn keys(mut lines: Lines, source: &Source) -> Result<Vec<String>> {
     Ok(keys)
 }
 
-/// The values of a line, by column; null and what is missing are empty.
-fn values(line: &str, places: &HashMap<String, usize>) -> Result<Vec<String>, String> {
+/// The values of a line, by column; `None` for null and for what is missing.
+fn values(line: &str, places: &HashMap<String, usize>) -> Result<Vec<Option<String>>, String> {
     let object: Object<'_> = serde_json::from_str(line).map_err(|error| format!("not a JSON object: {error}"))?;
-    let mut values = vec![String::new(); places.len()];
+    let mut values = vec![None; places.len()];
     for (key, value) in object {
         let value = match value.get().as_bytes().first() {
-            Some(b'n') => String::new(),
+            Some(b'n') => None,
             Some(b'"') => serde_json::from_str(value.get()).map_err(|error| format!("{key}: {error}"))?,
             Some(b'{' | b'[') => return Err(format!("{key} has a nested value")),
-            _ => value.get().to_owned(),
+            _ => Some(value.get().to_owned()),
         };
         // Every key was seen in the first reading.
         if let Some(place) = places.get(&key) {

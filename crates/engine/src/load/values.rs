@@ -25,14 +25,13 @@ pub(super) enum Value {
     Datetime(Timestamp),
 }
 
-/// Reads a text as a value of the type; an empty text is no value. Datetimes without an offset are in `zone`.
-/// The error says what was wanted.
+/// Reads a text as a value of the type; an empty one is a value of texts and picklists only. Datetimes without an offset
+/// are in `zone`. The error says what was wanted.
 pub(super) fn parse(text: &str, field_type: FieldType, zone: &TimeZone) -> Result<Value, String> {
-    if text.is_empty() {
-        return Ok(Value::Null);
-    }
     match field_type {
-        FieldType::Id | FieldType::Text | FieldType::Picklist => Ok(Value::Text),
+        FieldType::Text | FieldType::Picklist => Ok(Value::Text),
+        _ if text.is_empty() => Ok(Value::Null),
+        FieldType::Id => Ok(Value::Text),
         FieldType::Decimal if decimal::is_canonical(text) => Ok(Value::Decimal),
         FieldType::Decimal => decimal::canonical(text.trim())
             .map(Value::RewrittenDecimal)
@@ -226,7 +225,9 @@ mod tests {
             ("Yes", FieldType::Boolean, "Boolean(true)"),
             ("maybe", FieldType::Boolean, "not a boolean: true or false"),
             ("", FieldType::Boolean, "Null"),
-            ("", FieldType::Text, "Null"),
+            ("", FieldType::Id, "Null"),
+            ("", FieldType::Text, "Text"),
+            ("", FieldType::Picklist, "Text"),
             (" ", FieldType::Text, "Text"),
         ] {
             assert_eq!(shown(text, field_type), value, "{text}");

@@ -5,7 +5,7 @@
 //! ```text
 //! now 2026-02-28T12:00:00Z           the instant of loads and snapshots from here on
 //! zone Europe/Berlin                 the tenant's zone from here on; America/Los_Angeles before
-//! load Account [whole]               CSV, header first
+//! load Account [whole]               CSV, header first, or NDJSON
 //! delete Account                     Ids, one a line
 //! position NAME                      remembers where the data stands
 //! query [zoql] [extended] [api=68] [rows=all] [since=NAME [until=NAME] [deleted] [updated=INSTANT]]

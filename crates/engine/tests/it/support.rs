@@ -90,6 +90,7 @@ impl Question {
             compat: Compat::Strict,
             api_version: zoql::ApiVersion::LATEST,
             tenant_zone: zone.clone(),
+            uses_masked: true,
         };
         Question { text: text.to_owned(), options }
     }

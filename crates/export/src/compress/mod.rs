@@ -12,6 +12,7 @@ mod zip;
 use std::fmt;
 
 pub(crate) use deflate::{Checksum, Compressor, inflate};
+pub(crate) use zip::entry_name;
 
 /// What the CSV becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

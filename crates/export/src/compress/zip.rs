@@ -10,6 +10,18 @@ use super::Checksum;
 /// Longer names are cut: most file systems take 255 bytes, and tools append.
 const MAX_STEM: usize = 200;
 
+/// Makes of a name one that ends in `.csv` and unpacks anywhere, into the folder that is asked for and nowhere else. Names
+/// of another `number` are never the same, however long.
+pub(crate) fn entry_name(name: &str, number: usize) -> String {
+    let name: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
+    let stem = name.strip_suffix(".csv").unwrap_or(&name).trim_matches([' ', '.']);
+    let stem = match &stem[..stem.floor_char_boundary(MAX_STEM)] {
+        "" => "rows",
+        stem => stem,
+    };
+    if number == 1 { format!("{stem}.csv") } else { format!("{stem}.{number}.csv") }
+}
+
 /// The sizes follow the data; the name is UTF-8.
 const FLAGS: u16 = 1 << 3 | 1 << 11;
 const DEFLATED: u16 = 8;
@@ -36,13 +48,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The name becomes one that ends in `.csv` and unpacks anywhere, into the folder that is asked for and nowhere
-    /// else.
     pub(super) fn new(name: &str) -> Entry {
-        let name: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-        let stem = name.strip_suffix(".csv").unwrap_or(&name).trim_matches([' ', '.']);
-        let stem = &stem[..stem.floor_char_boundary(MAX_STEM)];
-        Entry { name: format!("{}.csv", if stem.is_empty() { "rows" } else { stem }) }
+        Entry { name: name.to_owned() }
     }
 
     pub(super) fn opening(&self) -> Vec<u8> {
@@ -164,4 +171,60 @@ fn put_u32(out: &mut Vec<u8>, number: u32) {
 
 fn put_u64(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(&number.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::{Seek as _, SeekFrom, Write as _},
+        path::Path,
+        process::Command,
+    };
+
+    use super::*;
+
+    /// What a command says of an archive.
+    fn said(command: &str, args: &[&str], archive: &Path) -> String {
+        let output = Command::new(command).args(args).arg(archive).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{command}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// The data is a hole in the file: whoever lists an archive does not look at it.
+    #[test]
+    fn others_list_archives_of_any_size() {
+        let list = "import sys, zipfile\n\
+                    with zipfile.ZipFile(sys.argv[1]) as archive:\n\
+                    \x20   for entry in archive.infolist():\n\
+                    \x20       archive.open(entry).close()\n\
+                    \x20       print(entry.filename, entry.file_size, entry.compress_size, entry.CRC)\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("archive.zip");
+        let (most, entry) = (u64::from(u32::MAX), Entry::new("rows.csv"));
+        for (length, deflated) in [
+            (1000, 500),
+            (most - 1, 500),
+            (most, 500),
+            (most + 1, 500),
+            // The directory begins below 4 GiB, at them, and beyond, where no size needs zip64.
+            (1000, most - entry.opening().len() as u64 - 17),
+            (1000, most - entry.opening().len() as u64 - 16),
+            (1000, most - 1),
+            (6 << 30, 5 << 30),
+            (20 << 40, 8 << 30),
+        ] {
+            let mut file = File::create(&path).unwrap();
+            file.write_all(&entry.opening()).unwrap();
+            file.seek(SeekFrom::Current(deflated as i64)).unwrap();
+            file.write_all(&entry.closing(Checksum { crc: 0x1234_5678, length }, deflated)).unwrap();
+            let expected = format!("rows.csv {length} {deflated} {}\n", 0x1234_5678);
+            assert_eq!(said("python3", &["-c", list], &path), expected);
+            let listed = said("zipinfo", &["-l"], &path);
+            let line = listed.lines().find(|line| line.ends_with("rows.csv")).unwrap_or_else(|| panic!("{listed}"));
+            let words: Vec<&str> = line.split_whitespace().collect();
+            assert_eq!((words[3], words[5]), (&*length.to_string(), &*deflated.to_string()), "{line}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Texts: scanned, cleaned, guarded, quoted.
 //!
 //! Dropped are the control characters that break readers: the bytes below 0x20, NUL among them, except TAB, CR and LF.
-//! DEL and the C1 block (U+0080 to U+009F) stay: no reader of CSV minds them, and in practice a C1 character is text
-//! that somebody decoded wrongly, which its owner can still repair as long as nobody drops it.
+//! DEL and the C1 block (U+0080 to U+009F) stay: in practice a C1 character is text that somebody decoded wrongly, which its
+//! owner can still repair as long as nobody drops it. Readers of CSV take them for characters like any other; only programs
+//! that cut a file into lines themselves may cut at more than LF, as Python's `str.splitlines` does at U+0085.
 
 use super::{Style, room::Room};
 

@@ -157,6 +157,15 @@ fn an_entry_has_a_name_that_unpacks_where_it_should() {
         (" .csv", "rows.csv"),
         (&long, &cut),
     ] {
-        assert_eq!(entry_of(|to| to.entry(name)), entry, "{name:?}");
+        assert_eq!(entry_of(|to| to.entry(name, 1)), entry, "{name:?}");
+    }
+}
+
+#[test]
+fn segments_have_entries_of_different_names() {
+    let long = "ü".repeat(300);
+    let cut = format!("{}.12.csv", "ü".repeat(100));
+    for (name, entry) in [("Invoices", "Invoices.12.csv"), ("x.csv", "x.12.csv"), ("", "rows.12.csv"), (&long, &cut)] {
+        assert_eq!(entry_of(|to| to.entry(name, 12)), entry, "{name:?}");
     }
 }

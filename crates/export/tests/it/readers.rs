@@ -100,7 +100,7 @@ fn others_read_what_was_meant() {
     let checked = Command::new(&python).arg(here().join("check.py")).arg(folder.path()).output();
     let checked = checked.unwrap_or_else(|error| {
         panic!(
-            "{}: {error}\nrun scripts/test, which installs it; TEST_PYTHON is another one with DuckDB",
+            "{}: {error}\nrun scripts/test, which installs it; TEST_PYTHON is another one with DuckDB and pandas",
             python.display()
         )
     });

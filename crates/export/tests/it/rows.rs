@@ -2,10 +2,11 @@
 
 use export::cell::{Cell, CellSink, Date, Timestamp};
 use export::csv::{Column, Encoder, Style};
+use export::file::{FileSpec, Progress};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use crate::support::columns;
+use crate::support::{FORMATS, Place, columns, part, spec, unpacked};
 
 #[test]
 fn every_rule_of_rows_txt() {
@@ -166,7 +167,52 @@ fn any_rows() -> impl Strategy<Value = Vec<Vec<Option<String>>>> {
     })
 }
 
+/// Cells of every kind, and what a reader sees of them in UTC.
+fn any_cell() -> impl Strategy<Value = (Owned, String)> {
+    prop_oneof![
+        Just((Owned::Null, String::new())),
+        any_text().prop_map(|text| (Owned::Text(text.clone()), without_controls(&text))),
+        any::<i64>().prop_map(|value| (Owned::Integer(value), value.to_string())),
+        "-?[1-9][0-9]{0,37}([.][0-9]{0,20}[1-9])?".prop_map(|text| (Owned::Decimal(text.clone()), text)),
+        any::<bool>().prop_map(|value| (Owned::Boolean(value), value.to_string())),
+        "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+            .prop_map(|text| (Owned::parse(&format!("date:{text}")), text)),
+        (-62_135_596_800_000_000..253_402_000_000_000_000i64).prop_map(|at| {
+            let shown = jiff::Timestamp::from_microsecond(at).unwrap().strftime("%Y-%m-%dT%H:%M:%S+0000");
+            (Owned::Datetime(at), shown.to_string())
+        }),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn rows_of_all_kinds_come_out_of_every_format(
+        (width, rows) in (2..6usize).prop_flat_map(|width| {
+            (Just(width), prop::collection::vec(prop::collection::vec(any_cell(), width), 0..20))
+        }),
+        cut in 0..20usize,
+    ) {
+        let expected: Vec<Vec<&str>> =
+            rows.iter().map(|row| row.iter().map(|(_, shown)| shown.as_str()).collect()).collect();
+        for format in FORMATS {
+            let halves = [&rows[..cut.min(rows.len())], &rows[cut.min(rows.len())..]].map(<[_]>::to_vec);
+            let parts = halves.map(|rows| part(move |sink| {
+                for row in &rows {
+                    row.iter().for_each(|(cell, _)| sink.cell(cell.borrow()));
+                    sink.end_row()?;
+                }
+                Ok(())
+            }));
+            let spec = FileSpec { format, style: Style::default(), ..spec(width, 2) };
+            let place = Place::memory();
+            place.write(&spec, &Progress::default(), parts).unwrap();
+            let csv = unpacked(format, &place.read().unwrap());
+            let records = csv::Reader::from_reader(&*csv).into_records().map(Result::unwrap).collect::<Vec<_>>();
+            let read: Vec<Vec<&str>> = records.iter().map(|record| record.iter().collect()).collect();
+            prop_assert_eq!(&read, &expected);
+        }
+    }
+
     #[test]
     fn a_reader_of_csv_reads_what_was_written(rows in any_rows(), null in "[ -~]{0,6}", distinguish: bool) {
         let width = rows.first().map_or(1, Vec::len);

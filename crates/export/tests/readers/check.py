@@ -5,7 +5,7 @@
 DIR/expected.json is a list of {"file": STEM, "nulls": bool, "rows": [[cell, ...], ...]}, the header line among the rows
 and null for a null where "nulls" says that those can be told; DIR holds STEM.csv, STEM.csv.gz and STEM.csv.zip.
 
-Python and DuckDB are needed. gzip, unzip, node, java (11 or later), go and pandas are used as well where they are found.
+Python, DuckDB and pandas are needed. gzip, unzip, node, java (11 or later) and go are used as well where they are found.
 The last line of the output tells the number of comparisons and of differences, and which readers there were.
 """
 
@@ -20,6 +20,7 @@ import zipfile
 from pathlib import Path
 
 import duckdb
+import pandas
 
 HERE = Path(__file__).parent
 NODE_GUNZIP = "process.stdout.write(require('zlib').gunzipSync(require('fs').readFileSync(process.argv[1])))"
@@ -74,17 +75,13 @@ def with_duckdb(path, nulls):
     return [list(row) for row in duckdb.execute(sql, [str(path)]).fetchall()]
 
 
-def readers():
-    """Ways from a CSV file to its rows: name, function of the path and of whether nulls are told from empty texts."""
-    yield "python csv", with_python
-    yield "duckdb", with_duckdb
-    try:
-        import pandas
-    except ImportError:
-        return
-    yield "pandas", lambda path, nulls: pandas.read_csv(
-        path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8"
-    ).values.tolist()
+def with_pandas(path, nulls):
+    rows = pandas.read_csv(path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    return rows.values.tolist()
+
+
+# Ways from a CSV file to its rows: functions of the path and of whether nulls are told from empty texts.
+READERS = {"python csv": with_python, "duckdb": with_duckdb, "pandas": with_pandas}
 
 
 def main(folder):
@@ -108,7 +105,7 @@ def main(folder):
         for file in files:
             plain = (folder / (file["file"] + ".csv")).read_bytes()
             compare(f"{file['file']}{ending} by {name}", unpack(folder / (file["file"] + ending)), plain)
-    for name, read in readers():
+    for name, read in READERS.items():
         names.append(name)
         for file in files:
             # Only DuckDB tells an empty text from nothing.

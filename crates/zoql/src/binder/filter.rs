@@ -68,6 +68,7 @@ impl Binder<'_, '_> {
             }
             ast::Condition::Like { path, pattern } => {
                 let expr = self.operand_left(&path_expr(path), clause)?;
+                self.check_shown(&expr, path.span());
                 if !expr.value_type().is_text() {
                     self.refuse_operator("like", path.span(), &expr);
                     return None;
@@ -95,14 +96,19 @@ impl Binder<'_, '_> {
         match &right.value {
             ast::Operand::Value(ast::Value::Null) => self.compare_null(bound_left?, op, right.span),
             ast::Operand::Value(value) => {
+                let left_span = left.span;
                 let left = bound_left?;
+                self.check_shown(&left, left_span);
                 self.check_operator(op, &left);
                 let literal = self.literal(value, right.span, &left)?;
                 Some(Condition::Compare { left, op: op.value, right: Operand::Literal(literal) })
             }
             ast::Operand::Path(path) => {
                 let bound_right = self.operand_right(path, clause);
+                let left_span = left.span;
                 let (left, right) = (bound_left?, bound_right?);
+                self.check_shown(&left, left_span);
+                self.check_shown(&right, path.span());
                 self.check_operator(op, &left);
                 self.check_comparable(&left, &right, path.span())?;
                 Some(Condition::Compare { left, op: op.value, right: Operand::Expr(right) })
@@ -138,6 +144,7 @@ impl Binder<'_, '_> {
     /// A list of values. Days of a datetime field are ranges, which no list can hold: they become comparisons.
     fn is_in(&mut self, path: &ast::Path, values: &[Spanned<ast::Value>], clause: Clause) -> Option<Condition> {
         let expr = self.operand_left(&path_expr(path), clause)?;
+        self.check_shown(&expr, path.span());
         let literals: Vec<Literal> =
             values.iter().filter_map(|value| self.literal(&value.value, value.span, &expr)).collect();
         if literals.is_empty() {

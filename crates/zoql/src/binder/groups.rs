@@ -27,6 +27,7 @@ impl Binder<'_, '_> {
                 self.diagnostics.push(Diagnostic::new(Code::AggregateNotAllowed, key.span, message));
                 continue;
             }
+            self.check_shown(&expr, key.span);
             bound.push(expr);
         }
         bound
@@ -69,6 +70,7 @@ impl Binder<'_, '_> {
         for sort in sorts {
             let Some(expr) = self.expr(&sort.expr) else { continue };
             self.check_grouped(&expr, sort.expr.span, "order by");
+            self.check_shown(&expr, sort.expr.span);
             bound.push(Sort { expr, descending: sort.descending });
         }
         bound

@@ -73,6 +73,16 @@ impl Binder<'_, '_> {
         }
     }
 
+    /// What rows there are, and in which order, tells nothing of a masked value but whether it is there.
+    pub(super) fn check_shown(&mut self, expr: &Expr, span: Span) {
+        if self.options.uses_masked || !self.is_masked(expr) {
+            return;
+        }
+        let message = format!("{} is masked: no condition, group or order can use it", self.name_of(expr));
+        let help = "whether there is a value can be asked: `= null`, `!= null`";
+        self.diagnostics.push(Diagnostic::new(Code::Masked, span, message).help(help));
+    }
+
     fn note_alias(&mut self, alias: &Name) {
         if !self.aliases.insert(alias.value.clone()) {
             let message = format!("Duplicate column aliases {} were defined.", alias.value);

@@ -1,14 +1,18 @@
 //! Queries and what becomes of them: `tests/corpus/*.zoql`.
 //!
 //! A case is a line `=== title | options`, the query, a line `---`, and the bound query or the diagnostics. The options
-//! are words with commas between: `zoql`, `extended`, `api 68`, `zone Europe/Berlin`; without any it is Export ZOQL,
+//! are words with commas between: `zoql`, `extended`, `masked`, `api 68`, `zone Europe/Berlin`; without any it is Export ZOQL,
 //! strict, the latest API version, a tenant in New York. In a query, `{3 x}` stands for `xxx`. Of many diagnostics the
 //! first and the last are kept, of long lines the beginning. `UPDATE=1 cargo test -p zoql` writes what comes out.
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf, sync::LazyLock};
 
 use jiff::tz::TimeZone;
-use zoql::{ApiVersion, Catalog, Code, Compat, Compiled, Diagnostic, Language, Options, catalog::FieldType, compile};
+use zoql::{
+    ApiVersion, Catalog, Code, Compat, Compiled, Diagnostic, Language, Options,
+    catalog::{CatalogFiles, FieldType},
+    compile,
+};
 
 use crate::render;
 
@@ -20,7 +24,10 @@ struct Case<'a> {
 
 /// The built-in catalog and the fields of somebody's own.
 pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-    let mut catalog = Catalog::builtin().as_ref().clone();
+    let masked = "object,field,label,type,contexts,masked\n\
+                  PaymentMethod,Pin__c,Pin,text,both,yes\nPaymentMethod,Until__c,Until,date,both,yes\n";
+    let files = CatalogFiles { objects: "", fields: masked, joins: "", date_changes: "" };
+    let mut catalog = Catalog::builtin().extended(&files).expect("two fields");
     let account = catalog.find("Account").expect("Account is built in");
     catalog.add_custom_field(account, "Region__c", FieldType::Text);
     catalog.add_custom_field(account, "Renewed__c", FieldType::Date);
@@ -33,6 +40,7 @@ pub fn options() -> Options {
         compat: Compat::Strict,
         api_version: ApiVersion::LATEST,
         tenant_zone: TimeZone::get("America/New_York").unwrap(),
+        uses_masked: false,
     }
 }
 
@@ -69,6 +77,7 @@ fn options_of(header: &str) -> Options {
         match word.split_once(' ') {
             None if word == "zoql" => options.language = Language::Zoql,
             None if word == "extended" => options.compat = Compat::Extended,
+            None if word == "masked" => options.uses_masked = true,
             Some(("api", version)) => options.api_version = version.parse().unwrap(),
             Some(("zone", name)) => options.tenant_zone = TimeZone::get(name).unwrap(),
             _ => panic!("unknown option `{word}` in `{header}`"),

@@ -12,6 +12,7 @@ fn bound(text: &str) -> Query {
         compat: Compat::Strict,
         api_version: ApiVersion::LATEST,
         tenant_zone: jiff::tz::TimeZone::UTC,
+        uses_masked: false,
     };
     zoql::compile(text, Catalog::builtin(), &options).unwrap().query
 }

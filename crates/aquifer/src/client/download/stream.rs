@@ -47,25 +47,32 @@ impl Downloads<'_> {
     }
 }
 
-/// Writes all but the first line.
-pub struct SkipLine<'a> {
+/// Writes all of some CSV but its header line, which may have line ends in quotes.
+pub struct SkipHeader<'a> {
     target: &'a mut dyn Write,
     skipped: bool,
+    in_quotes: bool,
 }
 
-impl<'a> SkipLine<'a> {
+impl<'a> SkipHeader<'a> {
     pub fn new(target: &'a mut dyn Write) -> Self {
-        SkipLine { target, skipped: false }
+        SkipHeader { target, skipped: false, in_quotes: false }
+    }
+
+    /// Whether a byte ends the line. A doubled quote ends a quotation and begins the next.
+    fn ends(&mut self, byte: u8) -> bool {
+        self.in_quotes ^= byte == b'"';
+        byte == b'\n' && !self.in_quotes
     }
 }
 
-impl Write for SkipLine<'_> {
+impl Write for SkipHeader<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;
         if !self.skipped {
-            let newline = bytes.iter().position(|byte| *byte == b'\n');
-            self.skipped = newline.is_some();
-            rest = newline.map_or(&[], |newline| &bytes[newline + 1..]);
+            let end = bytes.iter().position(|byte| self.ends(*byte));
+            self.skipped = end.is_some();
+            rest = end.map_or(&[], |end| &bytes[end + 1..]);
         }
         self.target.write_all(rest)?;
         Ok(bytes.len())
@@ -73,5 +80,22 @@ impl Write for SkipLine<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.target.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_ends_outside_of_quotes_wherever_it_is_cut() {
+        let csv = b"a,\"b\n\"\"c\"\"\n\",\"d\"\n1,\"2\n\",3\n";
+        for cut in 0..=csv.len() {
+            let mut rows = Vec::new();
+            let mut skip = SkipHeader::new(&mut rows);
+            skip.write_all(&csv[..cut]).unwrap();
+            skip.write_all(&csv[cut..]).unwrap();
+            assert_eq!(rows, b"1,\"2\n\",3\n", "cut at {cut}");
+        }
     }
 }

@@ -46,11 +46,15 @@ pub fn wanted(job: &Job, manifest: Option<&Manifest>) -> Vec<Wanted> {
     wanted
 }
 
+/// The bytes of a name that is made safe: one of a query and one of a file stand in that of a file that grows, with
+/// numbers and endings, and file systems take 255 bytes.
+const MOST: usize = 100;
+
 /// A query's name without what file systems or shells take amiss; none if nothing is left.
 pub fn safe_name(name: &str) -> Option<String> {
     let allowed = |sign: char| sign.is_alphanumeric() || matches!(sign, '-' | '_' | '.' | ' ');
-    let name: String = name.chars().map(|sign| if allowed(sign) { sign } else { '_' }).take(100).collect();
-    let name = name.trim_matches(['.', ' ']);
+    let name: String = name.chars().map(|sign| if allowed(sign) { sign } else { '_' }).collect();
+    let name = name[..name.floor_char_boundary(MOST)].trim_matches(['.', ' ']);
     name.chars().any(char::is_alphanumeric).then(|| name.to_owned())
 }
 
@@ -75,5 +79,13 @@ mod tests {
             "query 5.csv.gz",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn long_names_are_cut_by_bytes_and_between_characters() {
+        let name = |name: &str| safe_name(name).unwrap();
+        assert_eq!(name(&"a".repeat(300)), "a".repeat(100));
+        assert_eq!(name(&"売".repeat(100)), "売".repeat(33));
+        assert_eq!(name(&format!("{}. b", "a".repeat(99))), "a".repeat(99));
     }
 }

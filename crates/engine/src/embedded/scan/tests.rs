@@ -70,6 +70,7 @@ fn bound(text: &str) -> zoql::bound::Query {
         compat: Compat::Extended,
         api_version: ApiVersion::LATEST,
         tenant_zone: TimeZone::UTC,
+        uses_masked: true,
     };
     zoql::compile(text, Catalog::builtin(), &options).unwrap().query
 }
