@@ -34,7 +34,7 @@ struct Increment<'a> {
     acknowledged_at: Option<Time>,
     #[schema(required)]
     replayed_at: Option<Time>,
-    /// Acknowledged, replayed, or every file downloaded whole.
+    /// Acknowledged, replayed, or every file downloaded whole. Only the first proves that the client has stored it.
     delivered: bool,
     batches: Vec<IncrementBatch<'a>>,
 }
@@ -59,6 +59,7 @@ struct IncrementBatch<'a> {
 struct IncrementFile {
     file_id: FileId,
     rows: u64,
+    /// When all of it had been sent for the first time.
     #[schema(required)]
     downloaded_at: Option<Time>,
 }

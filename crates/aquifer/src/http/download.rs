@@ -91,9 +91,12 @@ pub async fn file(
     };
     let bytes = app.results.open(&file, range.clone()).await;
     let bytes = bytes.map_err(|error| Error::Internal(format!("the file {} cannot be opened: {error}", file.id)))?;
-    let sent = range.clone().unwrap_or(0..file.bytes);
-    let mut response = Body::from_stream(sent::noted(app, &file, sent, bytes)).into_response();
+    let mut response = Body::from_stream(bytes).into_response();
     *response.headers_mut() = headers(&file, &etag, range.as_ref())?;
+    if file.downloaded_at.is_none() && method == Method::GET {
+        let range = range.clone().unwrap_or(0..file.bytes);
+        response.extensions_mut().insert(sent::Part { file: file.id, range });
+    }
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }

@@ -89,6 +89,7 @@ pub(super) async fn accept(
     };
     let (mut session, mut increments) = (Session::default(), Vec::new());
     if let Some(key) = request.spec.session() {
+        app.doors.sent.write(&*app.store).await;
         session = app.store.session(&tenant.name, &key).await?;
         increments = app.store.increments(&tenant.name, &key, wanted).await?;
         let last = session.last.as_ref().map(|last| last.queries.as_slice());

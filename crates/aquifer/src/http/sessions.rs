@@ -43,6 +43,7 @@ pub async fn list(
     Path((partner, project)): Path<(String, String)>,
 ) -> Result<Response, Error> {
     let key = SessionKey { partner, project };
+    app.doors.sent.write(&*app.store).await;
     if app.store.session(&client.tenant, &key).await?.last.is_none() {
         return Err(Error::NoSuchSession);
     }
@@ -52,7 +53,7 @@ pub async fn list(
 
 /// Say that an increment has arrived
 ///
-/// Ours.
+/// To be said once it is stored: of a download the server knows only that it has been sent. Ours.
 #[utoipa::path(
     post,
     path = "/v1/batch-query/sessions/{partner}/{project}/increments/{number}/ack",
