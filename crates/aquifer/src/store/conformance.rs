@@ -60,6 +60,7 @@ where
         a_session_moves_with_its_completed_job_and_only_with_it
         increments_are_numbered_downloaded_and_acknowledged
         a_replay_that_is_downloaded_delivers_its_increment
+        a_replay_without_rows_delivers_its_increment_when_it_completes
         what_is_over_is_purged
         upkeep_changes_nothing
         a_client_and_its_tokens_end_together
@@ -548,6 +549,26 @@ async fn a_replay_that_is_downloaded_delivers_its_increment(store: &dyn Store) {
         let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
         assert_eq!((increments.len(), increments[0].replayed_at), (1, replayed_at));
         assert_eq!(increments[0].is_delivered(), replayed_at.is_some());
+    }
+}
+
+async fn a_replay_without_rows_delivers_its_increment_when_it_completes(store: &dyn Store) {
+    submitted(store, stateful()).await;
+    run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    let without_rows = |event| match event {
+        Event::BatchFinished { batch, at, output: Output { files, .. } } => {
+            let files = files.into_iter().map(|file| ResultFile { rows: 0, ..file }).collect();
+            Event::BatchFinished { batch, at, output: Output { files, ..Output::default() } }
+        }
+        event => event,
+    };
+    for (end, replayed_at) in [(Event::Cancelled { at: at(7) }, None), (Event::Completed { at: at(8) }, Some(at(8)))] {
+        let mut replay = stateful();
+        replay.spec.replay = Some(1);
+        submitted(store, replay).await;
+        run(store, both_scoped("7").into_iter().map(without_rows).chain([end])).await;
+        let increment = store.increments("default", &nightly(), 1).await.unwrap().pop().unwrap();
+        assert_eq!((increment.replayed_at, increment.is_delivered()), (replayed_at, replayed_at.is_some()));
     }
 }
 

@@ -235,7 +235,8 @@ pub trait Store: Send + Sync + 'static {
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
 
     /// Notes that a range of a file's bytes has been sent. When all have been, at once or in parts, the file has been
-    /// downloaded whole, and the first time counts; when all files of a replay have been, so has the increment.
+    /// downloaded whole, and the first time counts; when all files of a replay have been, so has the increment. Files without
+    /// rows need not be: a replay that has no others has delivered its increment when it completes.
     async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()>;
 
     async fn kept(&self, job: JobId) -> Result<Kept>;
