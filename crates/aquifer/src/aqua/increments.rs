@@ -17,6 +17,9 @@ pub struct Increments<'a> {
     partner: &'a str,
     project: &'a str,
     increments: Vec<Increment<'a>>,
+    /// `after` for those that follow; null if there are none.
+    #[schema(required)]
+    next: Option<u32>,
 }
 
 /// What one completed job of the session has returned.
@@ -73,12 +76,18 @@ pub struct Done {
 
 pub const DONE: Done = Done { success: true };
 
-pub fn list<'a>(session: &'a SessionKey, increments: &'a [job::Increment], zone: &TimeZone) -> Increments<'a> {
+pub fn list<'a>(
+    session: &'a SessionKey,
+    increments: &'a [job::Increment],
+    next: Option<u32>,
+    zone: &TimeZone,
+) -> Increments<'a> {
     Increments {
         success: true,
         partner: &session.partner,
         project: &session.project,
         increments: increments.iter().map(|one| increment(one, zone)).collect(),
+        next,
     }
 }
 

@@ -15,7 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     access::Rights,
     job::{
-        self, Callout, CalloutState, Event, FileId, Increment, Job, JobId, Reads, Schedule, Session, SessionKey, Try,
+        self, Callout, CalloutState, Event, FileId, Identity, Increment, Job, JobId, Reads, Schedule, Session,
+        SessionKey, Try, session::Start,
     },
 };
 
@@ -193,8 +194,16 @@ pub trait Store: Send + Sync + 'static {
     /// What a session has come to: nothing yet, if no job of it has completed.
     async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session>;
 
-    /// The last jobs that moved a session and are still kept, so many at most, oldest first.
-    async fn increments(&self, tenant: &str, session: &SessionKey, most: u32) -> Result<Vec<Increment>>;
+    /// The jobs that moved a session and are still kept, oldest first: those after that number, so many at most.
+    async fn increments(&self, tenant: &str, session: &SessionKey, after: u32, most: u32) -> Result<Vec<Increment>>;
+
+    async fn increment(&self, tenant: &str, session: &SessionKey, number: u32) -> Result<Option<Increment>>;
+
+    async fn last_increment(&self, tenant: &str, session: &SessionKey) -> Result<Option<Increment>>;
+
+    /// Where the next window of a query must begin if it is to cover what the last increments have had for it and not
+    /// delivered; `None` if they have. See [`job::session::lost`].
+    async fn lost(&self, tenant: &str, session: &SessionKey, identity: &Identity) -> Result<Option<Start>>;
 
     /// Notes that the client has stored an increment; the first time counts. False if there is no such increment.
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool>;

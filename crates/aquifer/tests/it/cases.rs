@@ -68,6 +68,7 @@ scenarios! {
     sessions_hold
     sessions_increments
     sessions_order
+    sessions_pages
     sessions_refusals
     sessions_time
     snapshot
