@@ -1,4 +1,4 @@
-//! A session's increments: what there was, that it has arrived, and once more.
+//! Sessions and their increments: what there was, that it has arrived, and once more.
 
 use std::sync::Arc;
 
@@ -15,16 +15,47 @@ use crate::{
     aqua::{
         Error, answer,
         body::{JobOrError, PlatformError},
-        increments::{self, Done, Increments},
+        increments::{self, Done, Increments, Sessions},
     },
     job::{BatchState, Increment, Job, JobId, Reads, SessionKey, Spec},
     store::Client,
     tenant::Tenant,
 };
 
-/// Increments in one answer.
+/// Increments, or sessions, in one answer.
 const LIMIT: u32 = 100;
 const MOST: u32 = 1000;
+
+/// The sessions
+///
+/// Those of the newest jobs first. A session is there once a job of it has completed, for clients that may see its last one.
+/// Ours.
+#[utoipa::path(
+    get,
+    path = "/v1/batch-query/sessions",
+    operation_id = "listSessions",
+    tag = "Sessions",
+    params(("limit" = Option<u32>, Query, description = "How many at most, 100 unless said", minimum = 1, maximum = 1000)),
+    responses((status = 200, description = "The sessions", body = Sessions<'static>)),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    Extension(tenant): Extension<Arc<Tenant>>,
+    RawQuery(asked): RawQuery,
+) -> Result<Response, Error> {
+    let Page { limit, .. } = page(asked)?;
+    let mut seen = Vec::new();
+    for session in app.store.sessions(&tenant.name, limit).await? {
+        // What the job of a session read whose job is gone, nobody knows: it may have been anything.
+        let anything = Reads::default();
+        let reads = session.last_job.as_ref().map_or(&anything, |job| &job.reads);
+        if may_see(&client, &tenant, reads).await? {
+            seen.push(session);
+        }
+    }
+    Ok(respond::json(StatusCode::OK, &increments::sessions(&seen, &tenant.settings.zone())))
+}
 
 /// The increments of a session
 ///
@@ -44,7 +75,7 @@ const MOST: u32 = 1000;
         (status = 404, description = "No job of the session has completed", body = PlatformError),
     ),
 )]
-pub async fn list(
+pub async fn increments(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,

@@ -13,8 +13,8 @@ use callouts::{
 };
 
 use super::{
-    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, OldSecret, Refusal, Retention, Store,
-    Terms, Token,
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, LastJob, Lease, LeaseToken, OldSecret, Refusal, Retention,
+    SessionSummary, Store, Terms, Token,
 };
 use crate::{
     access::Rights,
@@ -62,6 +62,7 @@ where
         increments_are_numbered_downloaded_and_acknowledged
         increments_are_read_one_by_one_and_page_by_page
         what_was_lost_of_a_query_goes_back_to_where_it_was_delivered
+        sessions_are_listed_those_of_the_newest_jobs_first
         a_replay_that_is_downloaded_delivers_its_increment
         a_replay_without_rows_delivers_its_increment_when_it_completes
         what_is_over_is_purged
@@ -596,6 +597,29 @@ async fn what_was_lost_of_a_query_goes_back_to_where_it_was_delivered(store: &dy
     assert_eq!(lost("0").await, after("7"));
     store.acknowledge("default", &nightly(), 3, at(9)).await.unwrap();
     assert_eq!(lost("0").await, None, "nothing is looked for behind it");
+}
+
+async fn sessions_are_listed_those_of_the_newest_jobs_first(store: &dyn Store) {
+    assert_eq!(store.sessions("default", 9).await.unwrap(), []);
+    let mut jobs = Vec::new();
+    for (project, second, replay) in [("nightly", 6, None), ("hourly", 7, None), ("nightly", 8, Some(1))] {
+        let mut job = job_of("default", Some(("acme", project)));
+        job.spec.replay = replay;
+        job.spec.reads.objects = Some(vec![project.into()]);
+        jobs.push(submitted(store, job).await.id);
+        run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(second) }])).await;
+    }
+    submitted(store, job_of("default", Some(("acme", "waits")))).await;
+    let summary = |project: &str, job, second| SessionSummary {
+        key: SessionKey { partner: "acme".into(), project: project.into() },
+        increments: 1,
+        last_job: Some(LastJob { id: job, reads: Reads { objects: Some(vec![project.into()]), ..Reads::default() } }),
+        at: at(second),
+    };
+    let expected = [summary("hourly", jobs[1], 7), summary("nightly", jobs[0], 6)];
+    assert_eq!(store.sessions("default", 9).await.unwrap(), expected);
+    assert_eq!(store.sessions("default", 1).await.unwrap(), expected[..1]);
+    assert_eq!(store.sessions("other", 9).await.unwrap(), []);
 }
 
 async fn a_replay_that_is_downloaded_delivers_its_increment(store: &dyn Store) {

@@ -86,6 +86,24 @@ pub struct PublishedFile {
     pub purged_at: Option<Timestamp>,
 }
 
+/// A session, among others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionSummary {
+    pub key: SessionKey,
+    /// How many there have been.
+    pub increments: u32,
+    /// Replays apart; `None` if the job is no longer kept.
+    pub last_job: Option<LastJob>,
+    /// When that job completed.
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastJob {
+    pub id: JobId,
+    pub reads: Reads,
+}
+
 /// Who may use the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Client {
@@ -193,6 +211,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// What a session has come to: nothing yet, if no job of it has completed.
     async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session>;
+
+    /// The sessions of a tenant of which a job has completed, those of the newest jobs first, so many at most.
+    async fn sessions(&self, tenant: &str, most: u32) -> Result<Vec<SessionSummary>>;
 
     /// The jobs that moved a session and are still kept, oldest first: those after that number, so many at most.
     async fn increments(&self, tenant: &str, session: &SessionKey, after: u32, most: u32) -> Result<Vec<Increment>>;

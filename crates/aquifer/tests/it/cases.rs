@@ -67,6 +67,7 @@ scenarios! {
     sessions_forgotten
     sessions_hold
     sessions_increments
+    sessions_list
     sessions_order
     sessions_pages
     sessions_refusals

@@ -25,8 +25,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
-    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention,
-    Store, Terms, Token,
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, LastJob, Lease, LeaseToken, PublishedFile, Refusal, Result,
+    Retention, SessionSummary, Store, Terms, Token,
 };
 use crate::{
     access::Rights,
@@ -172,6 +172,11 @@ impl Store for Sqlite {
     async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session> {
         let (tenant, session) = (tenant.to_owned(), session.clone());
         self.read(move |tx| sessions::find(tx, &tenant, &session)).await
+    }
+
+    async fn sessions(&self, tenant: &str, most: u32) -> Result<Vec<SessionSummary>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| sessions::newest(tx, &tenant, most)).await
     }
 
     async fn increments(&self, tenant: &str, session: &SessionKey, after: u32, most: u32) -> Result<Vec<Increment>> {

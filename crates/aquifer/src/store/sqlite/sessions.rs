@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
 
 use super::{
-    Error, Result, jobs,
+    Error, LastJob, Result, SessionSummary, jobs,
     value::{At, Json, Text},
 };
 use crate::job::{
-    FileId, Identity, Increment, Job, JobId, Session, SessionKey, SnapshotMark,
+    FileId, Identity, Increment, Job, JobId, Reads, Session, SessionKey, SnapshotMark,
     session::{self, Last, Seen, Start},
 };
 
@@ -91,6 +91,27 @@ pub fn ended(tx: &Transaction<'_>, job: &Job, key: &SessionKey, at: Timestamp) -
         )?;
     }
     Ok(())
+}
+
+pub fn newest(tx: &Transaction<'_>, tenant: &str, most: u32) -> Result<Vec<SessionSummary>> {
+    let sql = "SELECT s.partner, s.project, s.increments, s.last_at, j.id, j.spec ->> '$.reads' AS reads
+                 FROM sessions s LEFT JOIN jobs j ON j.seq = (
+                      SELECT max(seq) FROM jobs
+                       WHERE tenant = s.tenant AND partner = s.partner AND project = s.project
+                         AND state = 'completed' AND spec ->> '$.replay' IS NULL)
+                WHERE s.tenant = :tenant ORDER BY s.last_at DESC, s.partner, s.project LIMIT :most";
+    let mut statement = tx.prepare_cached(sql)?;
+    let sessions = statement.query_map(named_params! { ":tenant": tenant, ":most": most }, |row| {
+        let id = row.get::<_, Option<Text<JobId>>>("id")?;
+        let reads = row.get::<_, Option<Json<Reads>>>("reads")?;
+        Ok(SessionSummary {
+            key: SessionKey { partner: row.get("partner")?, project: row.get("project")? },
+            increments: row.get("increments")?,
+            last_job: id.map(|id| LastJob { id: id.0, reads: reads.map(|reads| reads.0).unwrap_or_default() }),
+            at: row.get::<_, At>("last_at")?.0,
+        })
+    })?;
+    Ok(sessions.collect::<Result<_, _>>()?)
 }
 
 pub fn increments(
