@@ -137,6 +137,7 @@ impl Running {
             _ = self.server => {}
             () = grace => abort.abort(),
         }
+        self.app.doors.sent.write(&*self.app.store).await;
         // It has seen the end before the runner's jobs did.
         let _ = self.dispatcher.await;
         let _ = self.caller.await;

@@ -15,12 +15,15 @@ mod outcome;
 mod query;
 mod rights;
 mod serve;
+mod sessions;
 mod status;
 mod submit;
+mod submitted;
 mod table;
 mod tenant;
 mod user;
 mod verify;
+mod which;
 
 use std::{io, process::ExitCode};
 
@@ -50,6 +53,7 @@ enum Command {
     Submit(submit::Args),
     Status(status::Args),
     Files(files::Args),
+    Sessions(sessions::Args),
     Verify(verify::Args),
     Cancel(cancel::Args),
     Check(check::Args),
@@ -79,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Submit(args) => args.run(),
         Command::Status(args) => args.run(),
         Command::Files(args) => args.run(),
+        Command::Sessions(args) => args.run(),
         Command::Verify(args) => args.run(),
         Command::Cancel(args) => args.run(),
         Command::Check(args) => args.run(),

@@ -13,6 +13,7 @@ mod error;
 pub mod follow;
 pub mod interrupt;
 pub mod manifest;
+pub mod sessions;
 
 use std::{
     ops::Range,

@@ -25,6 +25,8 @@ pub enum Error {
     NoLastJob,
     NoSuchSession,
     NoSuchIncrement,
+    /// A part of a list that cannot be meant.
+    BadPage,
     /// The job is not known, or has not ended, or nobody is to be told of its end.
     NoCallout,
     /// More than so many.
@@ -196,6 +198,9 @@ impl Error {
             Error::NoLastJob => aqua("90002", "Invalid Job Id."),
             Error::NoSuchSession => platform(404, NOT_TO_BE_HAD, "No job of this session has completed."),
             Error::NoSuchIncrement => platform(404, NOT_TO_BE_HAD, "The session has no such increment."),
+            Error::BadPage => {
+                platform(400, MALFORMED, "after and limit must be whole numbers, and limit one of 1 to 1000.")
+            }
             Error::NoCallout => {
                 platform(404, NOT_TO_BE_HAD, "There is no callout: not before the job's end, if at all.")
             }

@@ -1,4 +1,4 @@
-//! A session's increments, as JSON. The original has nothing like it, so the words are ours.
+//! Sessions and their increments, as JSON. The original has nothing like it, so the words are ours.
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -8,7 +8,30 @@ use super::{
     answer::{Mark, Window, mark, window},
     word::Time,
 };
-use crate::job::{self, Batch, FileId, FullReason, JobId, Query, SessionKey};
+use crate::{
+    job::{self, Batch, FileId, FullReason, JobId, Query, SessionKey},
+    store::SessionSummary,
+};
+
+/// Those of the newest jobs first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Sessions<'a> {
+    success: bool,
+    sessions: Vec<Session<'a>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Session<'a> {
+    partner: &'a str,
+    project: &'a str,
+    /// How many there have been.
+    increments: u32,
+    /// Null if it is no longer kept.
+    #[schema(required)]
+    last_job_id: Option<JobId>,
+    last_completed_at: Time,
+}
 
 /// Oldest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,6 +40,9 @@ pub struct Increments<'a> {
     partner: &'a str,
     project: &'a str,
     increments: Vec<Increment<'a>>,
+    /// `after` for those that follow; null if there are none.
+    #[schema(required)]
+    next: Option<u32>,
 }
 
 /// What one completed job of the session has returned.
@@ -34,7 +60,7 @@ struct Increment<'a> {
     acknowledged_at: Option<Time>,
     #[schema(required)]
     replayed_at: Option<Time>,
-    /// Acknowledged, replayed, or every file downloaded whole.
+    /// Acknowledged, replayed, or every file downloaded whole. Only the first proves that the client has stored it.
     delivered: bool,
     batches: Vec<IncrementBatch<'a>>,
 }
@@ -59,6 +85,7 @@ struct IncrementBatch<'a> {
 struct IncrementFile {
     file_id: FileId,
     rows: u64,
+    /// When all of it had been sent for the first time.
     #[schema(required)]
     downloaded_at: Option<Time>,
 }
@@ -72,12 +99,29 @@ pub struct Done {
 
 pub const DONE: Done = Done { success: true };
 
-pub fn list<'a>(session: &'a SessionKey, increments: &'a [job::Increment], zone: &TimeZone) -> Increments<'a> {
+pub fn sessions<'a>(sessions: &'a [SessionSummary], zone: &TimeZone) -> Sessions<'a> {
+    let session = |summary: &'a SessionSummary| Session {
+        partner: &summary.key.partner,
+        project: &summary.key.project,
+        increments: summary.increments,
+        last_job_id: summary.last_job.as_ref().map(|job| job.id),
+        last_completed_at: Time::new(summary.at, zone),
+    };
+    Sessions { success: true, sessions: sessions.iter().map(session).collect() }
+}
+
+pub fn list<'a>(
+    session: &'a SessionKey,
+    increments: &'a [job::Increment],
+    next: Option<u32>,
+    zone: &TimeZone,
+) -> Increments<'a> {
     Increments {
         success: true,
         partner: &session.partner,
         project: &session.project,
         increments: increments.iter().map(|one| increment(one, zone)).collect(),
+        next,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::outcome;
+use super::{outcome, which::Which};
 use crate::client::{
     Client,
     answer::Job,
@@ -25,8 +25,8 @@ use crate::client::{
 #[derive(clap::Args)]
 #[command(after_help = outcome::EXIT_CODES)]
 pub struct Args {
-    /// The job's id
-    id: String,
+    #[command(flatten)]
+    which: Which,
     /// Directory to write to, made if it is not there
     #[arg(long, short, value_name = "DIR", default_value = ".")]
     out: PathBuf,
@@ -55,7 +55,7 @@ impl Args {
     #[expect(clippy::print_stdout, reason = "this is what the command is for")]
     fn execute(self) -> anyhow::Result<ExitCode> {
         let client = self.server.client()?;
-        let job = client.status(&self.id)?;
+        let job = self.which.find(&client)?;
         // A job that was aborted or cancelled keeps the files of the queries that had ended.
         let interrupt = Interrupt::listen()?;
         self.how.download_all(&client, &job, &self.out, &interrupt, |path| println!("{}", path.display()))?;

@@ -75,6 +75,13 @@ pub fn of_job(job: &Job) -> ExitCode {
     }
 }
 
+/// Tells what the server wants known of a job although it runs.
+pub fn warn(job: &Job) {
+    for warning in &job.warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
 /// Waits for a job to end. Who is interrupted learns how to go on.
 pub fn wait(client: &Client, job: Job, interrupt: &Interrupt) -> client::Result<Job> {
     let id = job.id.clone();

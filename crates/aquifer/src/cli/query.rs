@@ -16,6 +16,9 @@ use crate::client::{
 };
 
 /// Run one query on an AQuA server and write its rows as CSV
+///
+/// With --partner and --project it is part of a session: the first time it returns all rows, and then those that have changed
+/// since, with --deleted those that were deleted, too.
 #[derive(clap::Args)]
 #[command(after_help = outcome::EXIT_CODES)]
 pub struct Args {
@@ -42,14 +45,28 @@ pub struct Args {
     /// Text of empty cells
     #[arg(long, value_name = "TEXT")]
     null: Option<String>,
-    /// Deleted rows too, and a first column that says which they are
-    #[arg(long)]
-    deleted: bool,
+    /// Deleted rows too, and a first column that says which they are, called Deleted unless said
+    #[arg(long, value_name = "COLUMN", num_args = 0..=1, require_equals = true, default_missing_value = "Deleted")]
+    deleted: Option<String>,
     /// Amounts in other currencies too, as in "EUR,JPY", if the server has exchange rates
     #[arg(long, value_name = "CODES")]
     convert_to: Option<String>,
     #[command(flatten)]
+    session: Option<Session>,
+    #[command(flatten)]
     server: connect::ServerArgs,
+}
+
+/// Whose session the query is part of.
+#[derive(clap::Args)]
+#[group(requires_all = ["partner", "project"])]
+struct Session {
+    /// Only what has changed since the last job of this partner's project, everything the first time; see `aquifer sessions`
+    #[arg(long, value_name = "NAME", required = false)]
+    partner: String,
+    /// The partner's project; each has a session of its own
+    #[arg(long, value_name = "NAME", required = false)]
+    project: String,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -72,6 +89,7 @@ impl Args {
         let client = self.server.client()?;
         let interrupt = Interrupt::listen()?;
         let job = outcome::wait(&client, client.submit(&document)?, &interrupt)?;
+        outcome::warn(&job);
         if job.end() == Some(End::Completed) {
             if self.out == Path::new("-") {
                 print(&client, &job, &interrupt)?;
@@ -82,7 +100,7 @@ impl Args {
         Ok(outcome::of_job(&job))
     }
 
-    /// A stateless job of one query.
+    /// A job of one query, stateless unless it is part of a session.
     fn document(&self) -> Value {
         let mut query = json!({
             "name": self.name,
@@ -98,8 +116,11 @@ impl Args {
         if let Some(codes) = &self.convert_to {
             query["convertToCurrencies"] = json!(codes);
         }
-        if self.deleted {
-            query["deleted"] = json!({ "column": "Deleted", "format": "Boolean", "forceExport": true });
+        if let Some(column) = &self.deleted {
+            query["deleted"] = json!({ "column": column, "format": "Boolean" });
+            if self.session.is_none() {
+                query["deleted"]["forceExport"] = json!(true);
+            }
         }
         let mut document = json!({
             "name": self.name,
@@ -111,6 +132,11 @@ impl Args {
             "dateTimeUtc": self.utc,
             "queries": [query],
         });
+        if let Some(Session { partner, project }) = &self.session {
+            document["version"] = json!("1.2");
+            document["partner"] = json!(partner);
+            document["project"] = json!(project);
+        }
         if let Some(text) = &self.null {
             document["nullReplacement"] = json!(text);
         }

@@ -1,14 +1,14 @@
 use std::process::ExitCode;
 
-use super::outcome;
+use super::{outcome, which::Which};
 use crate::client::{answer::Job, connect, interrupt::Interrupt};
 
 /// Show how far a job is
 #[derive(clap::Args)]
 #[command(after_help = outcome::EXIT_CODES)]
 pub struct Args {
-    /// The job's id
-    id: String,
+    #[command(flatten)]
+    which: Which,
     /// Wait until the job has ended
     #[arg(long)]
     wait: bool,
@@ -26,7 +26,7 @@ impl Args {
 
     fn execute(self) -> anyhow::Result<ExitCode> {
         let client = self.server.client()?;
-        let mut job = client.status(&self.id)?;
+        let mut job = self.which.find(&client)?;
         if self.wait {
             job = outcome::wait(&client, job, &Interrupt::listen()?)?;
         }

@@ -136,6 +136,12 @@ pub fn job(status: u16, text: &str) -> Result<Job> {
     })
 }
 
+/// Reads an answer that is a document, of servers that have it.
+pub fn document(status: u16, text: &str) -> Result<Value> {
+    let is_answer = |body: &Value| status == 200 && body["success"] == true;
+    serde_json::from_str(text).ok().filter(is_answer).ok_or_else(|| fault(status, text))
+}
+
 /// Reads an answer to a token request.
 pub fn token(status: u16, text: &str) -> Result<String> {
     let token = serde_json::from_str::<Value>(text).ok().and_then(|body| string(&body, "access_token"));

@@ -28,7 +28,8 @@ pub struct Tenant {
     /// Seconds by which the windows of stateful jobs end before their snapshot, if the request does not say. At most 3,600.
     /// There is no need for it: no change is missed without.
     pub stateful_offset_seconds: u32,
-    /// What becomes of a window whose files were not all downloaded, when the session's next job comes.
+    /// What becomes of a window whose files were not all downloaded, when the session's next job comes. Downloaded means sent
+    /// to the last byte; that the client has stored the files, only its acknowledgement proves.
     pub session_policy: SessionPolicy,
     /// Whether full loads of stateful jobs come in segments, see `files.segment_rows`.
     pub segmentation: bool,

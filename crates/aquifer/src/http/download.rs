@@ -89,9 +89,13 @@ pub async fn file(
         Asked::Other => return Err(Error::OtherFile),
         Asked::Outside => return Err(Error::NoSuchRange { bytes: file.bytes }),
     };
-    let body = if method == Method::HEAD { Body::empty() } else { body(app, &file, range.clone()).await? };
+    let body = if method == Method::HEAD { Body::empty() } else { body(&app, &file, range.clone()).await? };
     let mut response = body.into_response();
     *response.headers_mut() = headers(&file, &etag, range.as_ref())?;
+    if file.downloaded_at.is_none() && method == Method::GET {
+        let range = range.clone().unwrap_or(0..file.bytes);
+        response.extensions_mut().insert(sent::Part { file: file.id, range });
+    }
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
@@ -143,10 +147,10 @@ async fn find(app: &App, client: &Client, tenant: &Tenant, id: &str) -> Result<P
     if file.purged_at.is_some() || is_over { Err(Error::FilePurged) } else { Ok(file) }
 }
 
-async fn body(app: Arc<App>, file: &PublishedFile, range: Option<Range<u64>>) -> Result<Body, Error> {
-    let bytes = app.results.open(file, range.clone()).await;
+async fn body(app: &App, file: &PublishedFile, range: Option<Range<u64>>) -> Result<Body, Error> {
+    let bytes = app.results.open(file, range).await;
     let bytes = bytes.map_err(|error| Error::Internal(format!("the file {} cannot be opened: {error}", file.id)))?;
-    Ok(Body::from_stream(sent::noted(app, file, range.unwrap_or(0..file.bytes), bytes)))
+    Ok(Body::from_stream(bytes))
 }
 
 /// With the headers that the file itself would have had, if caches need them.

@@ -23,10 +23,9 @@ use crate::{
     },
     config::SessionPolicy,
     job::{
-        Encryption, Event, Identity, Increment, Job, JobId, Query, Reads, Session, SessionKey, Spec,
-        session::{self, Start},
+        Encryption, Event, Identity, Increment, Job, JobId, Query, Reads, Session, SessionKey, Spec, session::Start,
     },
-    recipient,
+    recipient, runner,
     store::{Client, Refusal},
     tenant::Tenant,
 };
@@ -81,15 +80,11 @@ pub(super) async fn accept(
 ) -> Result<Accepted, Error> {
     let rules =
         submit::Rules { rights: &client.rights, tenant: &tenant.settings, catalog: &describe::catalog(tenant).await? };
-    let wanted = match tenant.settings.session_policy {
-        SessionPolicy::Advance => 0,
-        SessionPolicy::Warn => 1,
-        SessionPolicy::Hold => u32::MAX,
-    };
-    let (mut session, mut increments) = (Session::default(), Vec::new());
+    let (mut session, mut unarrived) = (Session::default(), None);
     if let Some(key) = request.spec.session() {
+        app.doors.sent.write(&*app.store).await;
         session = app.store.session(&tenant.name, &key).await?;
-        increments = app.store.increments(&tenant.name, &key, wanted).await?;
+        unarrived = unarrived_increment(app, tenant, &key).await?;
         let last = session.last.as_ref().map(|last| last.queries.as_slice());
         submit::settle(&mut request, rules.tenant, last.unwrap_or_default())?;
     }
@@ -97,10 +92,12 @@ pub(super) async fn accept(
     let submit::Checked { mut warnings, reads, skipped } = submit::check(&request, &rules)?;
     request.spec.reads = reads;
     warnings.extend(callout::warning(&request.spec, rules.tenant, &app.config.callout.allow));
-    warnings.extend(undelivered(tenant, &increments));
+    warnings.extend(unarrived);
     let now = app.clock.now();
-    let full = |query| will_be_full(app, &rules, &request.spec, query, &session, &increments);
-    let full = request.spec.queries.iter().map(full).collect();
+    let mut full = Vec::new();
+    for query in &request.spec.queries {
+        full.push(will_be_full(app, tenant, &rules, &request.spec, query, &session).await?);
+    }
     if request.spec.encryption == Encryption::Pgp {
         recipient::of_tenant(&*app.store, &tenant.name, now).await?;
     }
@@ -112,38 +109,36 @@ pub(super) async fn accept(
     Ok(Accepted { job, full })
 }
 
-fn will_be_full(
+async fn will_be_full(
     app: &App,
+    tenant: &Tenant,
     rules: &submit::Rules<'_>,
     spec: &Spec,
     query: &Query,
     session: &Session,
-    increments: &[Increment],
-) -> bool {
-    if spec.session().is_none() || spec.incremental_time.is_some() {
-        return spec.incremental_time.is_none();
-    }
-    let Ok(compiled) = submit::compile(query, spec, rules.catalog, rules.tenant) else { return true };
+) -> Result<bool, Error> {
+    let Some(key) = spec.session().filter(|_| spec.incremental_time.is_none()) else {
+        return Ok(spec.incremental_time.is_none());
+    };
+    let Ok(compiled) = submit::compile(query, spec, rules.catalog, rules.tenant) else { return Ok(true) };
     let plan = currencies::plan(query, &compiled.query, rules.catalog, rules.tenant);
     let currencies = plan.ok().flatten().map(|plan| plan.currencies());
     let identity = Identity::new(query, &compiled.canonical, &spec.reads, currencies);
     let start = session.start(&identity, query.name.as_deref(), app.clock.now(), app.config.retention.sessions());
-    let start = match rules.tenant.session_policy {
-        SessionPolicy::Hold => session::hold(start, increments, &identity),
-        SessionPolicy::Advance | SessionPolicy::Warn => start,
-    };
-    matches!(start, Start::Full(_))
+    let start = runner::hold(&*app.store, tenant, &key, &identity, start).await?;
+    Ok(matches!(start, Start::Full(_)))
 }
 
 /// A word about the session's last increment, if it has not arrived.
-fn undelivered(tenant: &Tenant, increments: &[Increment]) -> Option<String> {
+async fn unarrived_increment(app: &App, tenant: &Tenant, key: &SessionKey) -> Result<Option<String>, Error> {
     let then = match tenant.settings.session_policy {
-        SessionPolicy::Advance => return None,
+        SessionPolicy::Advance => return Ok(None),
         SessionPolicy::Warn => "replay it if it was lost",
         SessionPolicy::Hold => "this job covers its window once more",
     };
-    let last = increments.last().filter(|increment| !increment.is_delivered())?;
-    Some(format!("increment {} of this session was not downloaded whole: {then}", last.number))
+    let last = app.store.last_increment(&tenant.name, key).await?.filter(|increment| !increment.is_delivered());
+    let said = |last: Increment| format!("increment {} of this session was not downloaded whole: {then}", last.number);
+    Ok(last.map(said))
 }
 
 /// Says why there is no job, and keeps it for whoever is asked later.

@@ -57,6 +57,7 @@ pub struct Doors {
     pub(crate) cursors: action::Cursors,
     pub(crate) throttle: throttle::Throttle,
     pub(crate) passwords: passwords::Passwords,
+    pub(crate) sent: sent::Notes,
 }
 
 /// The whole service.
@@ -80,7 +81,7 @@ pub fn service(app: Arc<App>) -> Service {
         .merge(pages)
         .fallback(|| async { aqua::Error::NoSuchRoute })
         .method_not_allowed_fallback(|| async { aqua::Error::NoSuchMethod })
-        .with_state(app)
+        .with_state(app.clone())
         // From here on, each stands around the ones before.
         .layer(unpacked)
         .layer(CatchPanicLayer::custom(respond::panicked))
@@ -91,6 +92,7 @@ pub fn service(app: Arc<App>) -> Service {
         )
         .layer(middleware::map_response(coding::after_compression))
         .layer(middleware::map_request(coding::plain_names))
+        .layer(middleware::from_fn_with_state(app, sent::note))
         .layer(middleware::from_fn(only_text))
         .layer(middleware::from_fn(track::track))
         .layer(TraceLayer::new_for_http().make_span_with(track::span));

@@ -21,6 +21,7 @@ pub fn guarded() -> OpenApiRouter<Arc<App>> {
         .routes(old_prefix_too(routes!(callout::redeliver)))
         .routes(old_prefix_too(routes!(jobs::last_completed)))
         .routes(old_prefix_too(routes!(sessions::list)))
+        .routes(old_prefix_too(routes!(sessions::increments)))
         .routes(old_prefix_too(routes!(sessions::acknowledge)))
         .routes(old_prefix_too(routes!(sessions::replay)))
         .routes(also_at(

@@ -16,12 +16,11 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpListener,
     time::{Sleep, sleep},
 };
 use tower::ServiceExt as _;
 
-use super::Service;
+use super::{Service, sent::Connection};
 
 /// The time for the head of a request, and for a connection to rest between two: who sends a byte now and then must not
 /// hold it for ever.
@@ -32,21 +31,29 @@ const PATIENCE: Duration = Duration::from_secs(75);
 const STALLED: Duration = Duration::from_mins(15);
 
 /// Serves until `closing` is done, and then until every request that has come is answered.
-pub async fn serve(mut listener: TcpListener, service: Service, closing: impl Future<Output = ()>) {
+pub async fn serve(mut listener: impl Listener, service: Service, closing: impl Future<Output = ()>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let open = GracefulShutdown::new();
     let mut closing = pin!(closing);
     loop {
         let (stream, _) = tokio::select! {
-            accepted = Listener::accept(&mut listener) => accepted,
+            accepted = listener.accept() => accepted,
             () = &mut closing => break,
         };
-        let service = service.clone().map_request(|request: Request<Incoming>| request.map(Body::new));
-        let connection =
-            open.watch(http.serve_connection(TokioIo::new(Taken::new(stream)), TowerToHyperService::new(service)));
+        let (life, connection) = Connection::new();
+        let service = service.clone().map_request(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(connection.clone());
+            request
+        });
+        let stream = TokioIo::new(Taken::new(stream));
+        let served = open.watch(http.serve_connection(stream, TowerToHyperService::new(service)));
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let served = pin!(served);
+            // However this ends, it is dropped before what is served: whatever has not been written then never will be.
+            let _life = life;
+            if let Err(error) = served.await {
                 tracing::debug!(%error, "a connection broke off");
             }
         });
@@ -122,7 +129,7 @@ mod tests {
     use futures::stream;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpStream,
+        net::{TcpListener, TcpStream},
         sync::oneshot,
         time::timeout,
     };

@@ -200,18 +200,22 @@ impl Increment {
     }
 }
 
-/// The same start, or the one of the last increments if these have not been delivered: their windows are covered once more.
-pub fn hold(start: Start, increments: &[Increment], identity: &Identity) -> Start {
-    let lost = matches!(start, Start::After { .. }).then(|| undelivered(increments, identity)).flatten();
-    lost.unwrap_or(start)
-}
-
-/// Where the next window of a query must begin so that it covers what the last increments, oldest first, have had for it
-/// and not delivered; `None` if they have.
-fn undelivered(increments: &[Increment], identity: &Identity) -> Option<Start> {
-    let scopes = increments.iter().rev().filter_map(|increment| Some((increment, increment.scope(identity)?)));
-    let lost = scopes.take_while(|(increment, _)| !increment.is_delivered());
-    lost.last().map(|(_, scope)| scope.start_again())
+/// Where the next window of a query must begin so that it covers what the last increments, newest first, have had for it
+/// and not delivered; `None` if they have. Reads no more of them than it must.
+pub fn lost<E>(
+    increments: impl Iterator<Item = Result<Increment, E>>,
+    identity: &Identity,
+) -> Result<Option<Start>, E> {
+    let mut lost = None;
+    for increment in increments {
+        let increment = increment?;
+        let Some(scope) = increment.scope(identity) else { continue };
+        if increment.is_delivered() {
+            break;
+        }
+        lost = Some(scope.start_again());
+    }
+    Ok(lost)
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ use crate::{
     tenant::Tenants,
 };
 
+pub use scope::hold;
+
 pub struct Runner {
     config: Config,
     clock: Arc<dyn Clock>,

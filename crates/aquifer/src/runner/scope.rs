@@ -8,10 +8,9 @@ use super::{
 };
 use crate::{
     config::SessionPolicy,
-    job::{
-        Fault, FaultKind, FullReason, Identity, Job, Query, Scope, SessionKey, SnapshotMark,
-        session::{self, Start},
-    },
+    job::{Fault, FaultKind, FullReason, Identity, Job, Query, Scope, SessionKey, SnapshotMark, session::Start},
+    store::{self, Store},
+    tenant::Tenant,
 };
 
 impl Runner {
@@ -47,9 +46,8 @@ impl Runner {
             return Ok(Start::At(at));
         }
         if let Some(number) = job.spec.replay {
-            let increments = self.store.increments(&job.tenant, key, u32::MAX).await?;
-            let increment = increments.iter().find(|increment| increment.number == number);
-            let scope = increment.and_then(|increment| increment.job.batches.get(batch)?.scope.as_ref());
+            let increment = self.store.increment(&job.tenant, key, number).await?;
+            let scope = increment.as_ref().and_then(|increment| increment.job.batches.get(batch)?.scope.as_ref());
             return scope.map(Scope::start_again).ok_or_else(|| {
                 let message = format!("increment {number} is no longer kept");
                 Stop::Failed { batch: Some(batch), fault: Fault { kind: FaultKind::Query, message } }
@@ -58,11 +56,24 @@ impl Runner {
         let session = self.store.session(&job.tenant, key).await?;
         let name = job.spec.queries[batch].name.as_deref();
         let start = session.start(identity, name, snapshot.taken_at(), self.config.retention.sessions());
-        if tenant.settings.session_policy == SessionPolicy::Hold {
-            let increments = self.store.increments(&job.tenant, key, u32::MAX).await?;
-            return Ok(session::hold(start, &increments, identity));
+        Ok(hold(&*self.store, tenant, key, identity, start).await?)
+    }
+}
+
+/// The same start, or, if the tenant holds its sessions, the one of the last increments that have not been delivered: their
+/// windows are covered once more. A full load covers them anyway.
+pub async fn hold(
+    store: &dyn Store,
+    tenant: &Tenant,
+    key: &SessionKey,
+    identity: &Identity,
+    start: Start,
+) -> store::Result<Start> {
+    match (tenant.settings.session_policy, &start) {
+        (SessionPolicy::Hold, Start::After { .. }) => {
+            Ok(store.lost(&tenant.name, key, identity).await?.unwrap_or(start))
         }
-        Ok(start)
+        _ => Ok(start),
     }
 }
 

@@ -13,14 +13,14 @@ use callouts::{
 };
 
 use super::{
-    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, OldSecret, Refusal, Retention, Store,
-    Terms, Token,
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, LastJob, Lease, LeaseToken, OldSecret, Refusal, Retention,
+    SessionSummary, Store, Terms, Token,
 };
 use crate::{
     access::Rights,
     job::{
         BatchState, Event, Fault, FaultKind, FileId, Flag, FullReason, Identity, Increment, Job, JobId, Language,
-        Output, Query, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
+        Output, Query, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State, session::Start,
     },
 };
 
@@ -59,7 +59,11 @@ where
         jobs_of_a_session_run_one_after_another
         a_session_moves_with_its_completed_job_and_only_with_it
         increments_are_numbered_downloaded_and_acknowledged
+        increments_are_read_one_by_one_and_page_by_page
+        what_was_lost_of_a_query_goes_back_to_where_it_was_delivered
+        sessions_are_listed_those_of_the_newest_jobs_first
         a_replay_that_is_downloaded_delivers_its_increment
+        a_replay_without_rows_delivers_its_increment_when_it_completes
         what_is_over_is_purged
         upkeep_changes_nothing
         a_client_and_its_tokens_end_together
@@ -498,10 +502,9 @@ async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Store) 
         submitted(store, stateful()).await;
         run(store, both_scoped(position).into_iter().chain([Event::Completed { at: at(6) }])).await;
     }
-    let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+    let increments = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
     let numbers: Vec<u32> = increments.iter().map(|increment| increment.number).collect();
     assert_eq!(numbers, [1, 2]);
-    assert_eq!(store.increments("default", &nightly(), 1).await.unwrap(), increments[1..]);
     assert!(increments.iter().all(|increment| !increment.is_delivered()));
 
     assert!(store.acknowledge("default", &nightly(), 1, at(20)).await.unwrap());
@@ -511,16 +514,100 @@ async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Store) 
     let files: Vec<FileId> = increments[1].job.published().map(|(_, file)| file.id).collect();
     store.sent(files[0], 0..1 << 40, at(30)).await.unwrap();
     store.sent(files[0], 0..1 << 40, at(31)).await.unwrap();
-    let half = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+    let half = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
     assert_eq!(half[0].acknowledged_at, Some(at(20)));
     assert_eq!((half[1].downloads.get(&files[0]), half[1].is_delivered()), (Some(&at(30)), false));
     assert_eq!(store.file("default", files[0]).await.unwrap().unwrap().downloaded_at, Some(at(30)));
     // In parts, of which none is all and some are twice.
     for (part, is_all) in [(5..1 << 40, false), (7..9, false), (0..6, true)] {
         store.sent(files[1], part, at(32)).await.unwrap();
-        let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+        let increments = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
         assert_eq!(increments.iter().all(Increment::is_delivered), is_all);
     }
+}
+
+async fn increments_are_read_one_by_one_and_page_by_page(store: &dyn Store) {
+    let session = nightly();
+    let numbers = async |after, most| {
+        let page = store.increments("default", &session, after, most).await.unwrap();
+        page.iter().map(|increment| increment.number).collect::<Vec<_>>()
+    };
+    assert_eq!((numbers(0, 9).await, store.last_increment("default", &session).await.unwrap()), (vec![], None));
+    for second in 1..=5 {
+        submitted(store, stateful()).await;
+        let end = [Event::Completed { at: at(second) }];
+        run(store, both_scoped("7").into_iter().chain(end)).await;
+    }
+    assert_eq!((numbers(0, 2).await, numbers(2, 2).await, numbers(4, 2).await), (vec![1, 2], vec![3, 4], vec![5]));
+    assert_eq!((numbers(5, 2).await, numbers(u32::MAX, u32::MAX).await), (vec![], vec![]));
+    let all = store.increments("default", &session, 0, u32::MAX).await.unwrap();
+    assert_eq!(store.increment("default", &session, 3).await.unwrap().as_ref(), Some(&all[2]));
+    assert_eq!(store.last_increment("default", &session).await.unwrap().as_ref(), Some(&all[4]));
+    for none in [0, 6, u32::MAX] {
+        assert_eq!(store.increment("default", &session, none).await.unwrap(), None);
+    }
+    assert_eq!(store.increment("other", &session, 3).await.unwrap(), None);
+    assert_eq!(store.last_increment("other", &session).await.unwrap(), None);
+
+    // Jobs that are no longer kept leave a gap at the beginning.
+    let retention = {
+        let (now, long) = (SignedDuration::ZERO, SignedDuration::from_hours(9));
+        Retention { files: now, jobs: now, refusals: now, sessions: long }
+    };
+    store.expire(at(3), retention).await.unwrap();
+    assert_eq!((numbers(0, 9).await, store.increment("default", &session, 3).await.unwrap()), (vec![4, 5], None));
+}
+
+async fn what_was_lost_of_a_query_goes_back_to_where_it_was_delivered(store: &dyn Store) {
+    let lost = async |query: &str| {
+        let deleted = Some(("Gone".into(), Flag::Numeric));
+        let identity = Identity { query: query.into(), deleted, currencies: None };
+        store.lost("default", &nightly(), &identity).await.unwrap()
+    };
+    assert_eq!(lost("0").await, None);
+    for position in ["6", "7", "8"] {
+        submitted(store, stateful()).await;
+        let changed = |event| match event {
+            Event::BatchStarted { batch, at, scope: Some(scope) } => {
+                let from = Some(SnapshotMark { at, position: format!("before {position}") });
+                Event::BatchStarted { batch, at, scope: Some(Scope { full: None, from, ..scope }) }
+            }
+            event => event,
+        };
+        run(store, both_scoped(position).into_iter().map(changed).chain([Event::Completed { at: at(6) }])).await;
+    }
+    let after = |position: &str| {
+        let mark = SnapshotMark { at: at(4), position: format!("before {position}") };
+        Some(Start::After { mark, known: None })
+    };
+    assert_eq!((lost("0").await, lost("1").await, lost("2").await), (after("6"), after("6"), None));
+    store.acknowledge("default", &nightly(), 1, at(9)).await.unwrap();
+    assert_eq!(lost("0").await, after("7"));
+    store.acknowledge("default", &nightly(), 3, at(9)).await.unwrap();
+    assert_eq!(lost("0").await, None, "nothing is looked for behind it");
+}
+
+async fn sessions_are_listed_those_of_the_newest_jobs_first(store: &dyn Store) {
+    assert_eq!(store.sessions("default", 9).await.unwrap(), []);
+    let mut jobs = Vec::new();
+    for (project, second, replay) in [("nightly", 6, None), ("hourly", 7, None), ("nightly", 8, Some(1))] {
+        let mut job = job_of("default", Some(("acme", project)));
+        job.spec.replay = replay;
+        job.spec.reads.objects = Some(vec![project.into()]);
+        jobs.push(submitted(store, job).await.id);
+        run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(second) }])).await;
+    }
+    submitted(store, job_of("default", Some(("acme", "waits")))).await;
+    let summary = |project: &str, job, second| SessionSummary {
+        key: SessionKey { partner: "acme".into(), project: project.into() },
+        increments: 1,
+        last_job: Some(LastJob { id: job, reads: Reads { objects: Some(vec![project.into()]), ..Reads::default() } }),
+        at: at(second),
+    };
+    let expected = [summary("hourly", jobs[1], 7), summary("nightly", jobs[0], 6)];
+    assert_eq!(store.sessions("default", 9).await.unwrap(), expected);
+    assert_eq!(store.sessions("default", 1).await.unwrap(), expected[..1]);
+    assert_eq!(store.sessions("other", 9).await.unwrap(), []);
 }
 
 async fn a_replay_that_is_downloaded_delivers_its_increment(store: &dyn Store) {
@@ -534,9 +621,29 @@ async fn a_replay_that_is_downloaded_delivers_its_increment(store: &dyn Store) {
     for (file, when, replayed_at) in [(files[0], 30, None), (files[1], 31, Some(at(31))), (files[1], 32, Some(at(31)))]
     {
         store.sent(file, 0..1 << 40, at(when)).await.unwrap();
-        let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+        let increments = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
         assert_eq!((increments.len(), increments[0].replayed_at), (1, replayed_at));
         assert_eq!(increments[0].is_delivered(), replayed_at.is_some());
+    }
+}
+
+async fn a_replay_without_rows_delivers_its_increment_when_it_completes(store: &dyn Store) {
+    submitted(store, stateful()).await;
+    run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    let without_rows = |event| match event {
+        Event::BatchFinished { batch, at, output: Output { files, .. } } => {
+            let files = files.into_iter().map(|file| ResultFile { rows: 0, ..file }).collect();
+            Event::BatchFinished { batch, at, output: Output { files, ..Output::default() } }
+        }
+        event => event,
+    };
+    for (end, replayed_at) in [(Event::Cancelled { at: at(7) }, None), (Event::Completed { at: at(8) }, Some(at(8)))] {
+        let mut replay = stateful();
+        replay.spec.replay = Some(1);
+        submitted(store, replay).await;
+        run(store, both_scoped("7").into_iter().map(without_rows).chain([end])).await;
+        let increment = store.last_increment("default", &nightly()).await.unwrap().unwrap();
+        assert_eq!((increment.replayed_at, increment.is_delivered()), (replayed_at, replayed_at.is_some()));
     }
 }
 

@@ -15,7 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     access::Rights,
     job::{
-        self, Callout, CalloutState, Event, FileId, Increment, Job, JobId, Reads, Schedule, Session, SessionKey, Try,
+        self, Callout, CalloutState, Event, FileId, Identity, Increment, Job, JobId, Reads, Schedule, Session,
+        SessionKey, Try, session::Start,
     },
 };
 
@@ -83,6 +84,24 @@ pub struct PublishedFile {
     /// When it was first downloaded whole.
     pub downloaded_at: Option<Timestamp>,
     pub purged_at: Option<Timestamp>,
+}
+
+/// A session, among others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionSummary {
+    pub key: SessionKey,
+    /// How many there have been.
+    pub increments: u32,
+    /// Replays apart; `None` if the job is no longer kept.
+    pub last_job: Option<LastJob>,
+    /// When that job completed.
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastJob {
+    pub id: JobId,
+    pub reads: Reads,
 }
 
 /// Who may use the server.
@@ -193,8 +212,19 @@ pub trait Store: Send + Sync + 'static {
     /// What a session has come to: nothing yet, if no job of it has completed.
     async fn session(&self, tenant: &str, session: &SessionKey) -> Result<Session>;
 
-    /// The last jobs that moved a session and are still kept, so many at most, oldest first.
-    async fn increments(&self, tenant: &str, session: &SessionKey, most: u32) -> Result<Vec<Increment>>;
+    /// The sessions of a tenant of which a job has completed, those of the newest jobs first, so many at most.
+    async fn sessions(&self, tenant: &str, most: u32) -> Result<Vec<SessionSummary>>;
+
+    /// The jobs that moved a session and are still kept, oldest first: those after that number, so many at most.
+    async fn increments(&self, tenant: &str, session: &SessionKey, after: u32, most: u32) -> Result<Vec<Increment>>;
+
+    async fn increment(&self, tenant: &str, session: &SessionKey, number: u32) -> Result<Option<Increment>>;
+
+    async fn last_increment(&self, tenant: &str, session: &SessionKey) -> Result<Option<Increment>>;
+
+    /// Where the next window of a query must begin if it is to cover what the last increments have had for it and not
+    /// delivered; `None` if they have. See [`job::session::lost`].
+    async fn lost(&self, tenant: &str, session: &SessionKey, identity: &Identity) -> Result<Option<Start>>;
 
     /// Notes that the client has stored an increment; the first time counts. False if there is no such increment.
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool>;
@@ -235,7 +265,8 @@ pub trait Store: Send + Sync + 'static {
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
 
     /// Notes that a range of a file's bytes has been sent. When all have been, at once or in parts, the file has been
-    /// downloaded whole, and the first time counts; when all files of a replay have been, so has the increment.
+    /// downloaded whole, and the first time counts; when all files of a replay have been, so has the increment. Files without
+    /// rows need not be: a replay that has no others has delivered its increment when it completes.
     async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()>;
 
     async fn kept(&self, job: JobId) -> Result<Kept>;

@@ -34,6 +34,7 @@ pub async fn show(
         Err(Error::NoSuchJob | Error::NotAuthorized) => return Ok(unknown()),
         found => found?,
     };
+    app.doors.sent.write(&*app.store).await;
     let mut files = Vec::new();
     for (_, file) in job.published() {
         files.extend(app.store.file(&tenant.name, file.id).await?);

@@ -70,7 +70,9 @@ scenarios! {
     sessions_forgotten
     sessions_hold
     sessions_increments
+    sessions_list
     sessions_order
+    sessions_pages
     sessions_refusals
     sessions_time
     snapshot

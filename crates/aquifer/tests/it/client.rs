@@ -177,6 +177,99 @@ async fn exit_codes_say_whose_fault_it_is() {
     server.stop().await;
 }
 
+/// What a command prints that must succeed.
+async fn printed(server: &Server, args: &[&str]) -> String {
+    let output = run(aquifer(server, args)).await;
+    assert_exit(&output, 0);
+    stdout(&output).to_owned()
+}
+
+const CHANGED: &str = "Id,Name\n11111111111111111111111111111103,Zeta II\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_of_a_session_returns_what_has_changed_since_the_last() {
+    let server = Server::start().await;
+    let query = async |out: &str, more: &[&str]| {
+        let args = ["query", "select Name from Account order by Id", "--partner", "acme", "--project", "p q"];
+        let output = run(aquifer(&server, &[&args, ["--out", out].as_slice(), more].concat())).await;
+        assert_exit(&output, 0);
+        (fs::read_to_string(server.dir.path().join(out)).unwrap(), stderr(&output).to_owned())
+    };
+    let (all, said) = query("all.csv", &[]).await;
+    assert_eq!(all, "Account.Name\nÄrzte AG\n\"Smith, Sons\"\nZeta\n");
+    assert!(!said.contains("warning"), "{said}");
+    server.load("Account", CHANGED);
+    assert_eq!(query("changed.csv", &[]).await.0, "Account.Name\nZeta II\n");
+    server.delete("Account", &["11111111111111111111111111111103"]);
+    // Another column makes another query; from then on it tells what is deleted.
+    assert_eq!(query("flagged.csv", &["--deleted=Gone"]).await.0.lines().next(), Some("Account.Gone,Account.Name"));
+    server.delete("Account", &["11111111111111111111111111111102"]);
+    assert_eq!(query("gone.csv", &["--deleted=Gone"]).await.0, "Account.Gone,Account.Name\ntrue,\"Smith, Sons\"\n");
+    assert_exit(&run(aquifer(&server, &["query", QUERY, "--partner", "acme"])).await, 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_shown_acknowledged_and_replayed() {
+    let server = Server::start().await;
+    assert_eq!(printed(&server, &["sessions"]).await, "partner  project  increments  last job  completed\n");
+    let document =
+        |queries: &str| format!(r#"{{"version": "1.2", "partner": "acme", "project": "p q", "queries": {queries}}}"#);
+    let submit = async |queries: &str| {
+        fs::write(server.dir.path().join("job.json"), document(queries)).unwrap();
+        let output = run(aquifer(&server, &["submit", "job.json", "--wait"])).await;
+        assert_exit(&output, 0);
+        (stdout(&output).trim().to_owned(), stderr(&output).to_owned())
+    };
+    let (first, _) = submit(r#"[{"name": "A", "query": "select Name from Account"}]"#).await;
+    server.load("Account", CHANGED);
+    let (second, said) = submit("[]").await;
+    assert!(said.contains("warning: increment 1 of this session was not downloaded whole"), "{said}");
+
+    let sessions = printed(&server, &["sessions"]).await;
+    let row = format!("acme     p q      2           {second}  2026-11-21T12:00:00-0800");
+    assert_eq!(sessions.lines().nth(1), Some(row.as_str()));
+    let show = ["sessions", "show", "acme", "p q"];
+    let output = run(aquifer(&server, &show)).await;
+    assert_exit(&output, 0);
+    let cells = |row: &str| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let rows: Vec<String> = stdout(&output).lines().skip(1).map(cells).collect();
+    let (at, later) = ("2026-11-21T12:00:00-0800", "2026-11-21T12:00:00-0800");
+    assert_eq!(
+        rows,
+        [format!("1 {first} 3 0 of 1 everything at {at}"), format!("2 {second} 1 0 of 1 {at} to {later}")]
+    );
+    assert!(stderr(&output).contains(r#"aquifer sessions replay "acme" "p q" 1"#), "{}", stderr(&output));
+
+    printed(&server, &["sessions", "ack", "acme", "p q", "1"]).await;
+    let replayed = run(aquifer(&server, &["sessions", "replay", "acme", "p q", "2", "--out", "again"])).await;
+    assert_exit(&replayed, 0);
+    assert_eq!(fs::read_to_string(server.dir.path().join("again/A.csv")).unwrap(), "Account: Name\nZeta II\n");
+    let output = run(aquifer(&server, &[&show, ["--json"].as_slice()].concat())).await;
+    let told: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&told[0]["acknowledgedAt"], &told[1]["acknowledgedAt"]), (&Value::from(at), &Value::Null));
+    assert_eq!((&told[1]["replayedAt"], &told[1]["delivered"]), (&Value::from(at), &Value::from(true)));
+    assert_eq!(stderr(&output), "", "nothing is lost any more");
+
+    let last = ["--last", "acme", "p q"];
+    let status = printed(&server, &[["status"].as_slice(), &last].concat()).await;
+    assert!(status.starts_with(stdout(&replayed).trim()), "{status}");
+    printed(&server, &[["files"].as_slice(), &last, &["--out", "got"]].concat()).await;
+    assert_eq!(fs::read_to_string(server.dir.path().join("got/A.csv")).unwrap(), "Account: Name\nZeta II\n");
+
+    // What there is not; and whoever names both, or half.
+    for args in [["sessions", "show", "acme", "q"].as_slice(), &["sessions", "ack", "acme", "p q", "7"]] {
+        let output = run(aquifer(&server, args)).await;
+        assert_exit(&output, 2);
+        assert!(stderr(&output).contains("`aquifer sessions` shows which there are"), "{}", stderr(&output));
+    }
+    assert_exit(&run(aquifer(&server, &["status", "--last", "acme", "q"])).await, 2);
+    for args in [["status", &first, "--last", "acme", "p q"].as_slice(), &["status", "--last", "acme"], &["status"]] {
+        assert_exit(&run(aquifer(&server, args)).await, 1);
+    }
+    server.stop().await;
+}
+
 /// A gate that opens when the test is over, however it ends: readers that wait would keep the process alive.
 struct Opens(Arc<Gate>);
 

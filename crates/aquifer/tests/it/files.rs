@@ -1,17 +1,19 @@
 //! Result files as their readers meet them: unpacked, coded in transfer, verified and continued.
 
 use std::{
-    fs,
-    io::{Read as _, Write as _},
+    fs, future,
+    io::{self, Read as _, Write as _},
     path::Path,
     process::{Command, Stdio},
 };
 
+use axum::serve::Listener;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     net::TcpStream,
+    sync::{mpsc, oneshot},
 };
 
 use crate::{
@@ -258,6 +260,73 @@ async fn a_download_that_broke_off_and_went_on_is_whole() {
     assert_eq!(rest.status, 206);
     // The server may yet have to notice that the first connection is gone.
     while !delivered().await {}
+    server.stop().await;
+}
+
+/// Connections on which little is on its way at one time: what has not been read, the system has hardly taken.
+struct Narrow(mpsc::Receiver<DuplexStream>);
+
+impl Listener for Narrow {
+    type Io = DuplexStream;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (DuplexStream, ()) {
+        match self.0.recv().await {
+            Some(stream) => (stream, ()),
+            None => future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Asks for a file, reads the head of the answer or all of it, and is gone. Returns when the server has noticed.
+async fn download(server: &Server, file: &str, coding: &str, reads_all: bool) {
+    let (connect, connections) = mpsc::channel(1);
+    let (close, closing) = oneshot::channel::<()>();
+    let service = aquifer::http::service(server.running.app.clone());
+    let serving = tokio::spawn(aquifer::http::serve(Narrow(connections), service, async { drop(closing.await) }));
+    let (mut stream, other_end) = tokio::io::duplex(64);
+    connect.send(other_end).await.unwrap();
+    let authorization = format!("Authorization: Bearer {}\r\nAccept-Encoding: {coding}", server.token);
+    let head = format!("GET /v1/files/{file} HTTP/1.1\r\nHost: a\r\n{authorization}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // And the first byte of the body: by then the server has read the file.
+    while !answer[..answer.len().max(1) - 1].ends_with(b"\r\n\r\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    if reads_all {
+        stream.read_to_end(&mut answer).await.unwrap();
+    }
+    drop(stream);
+    close.send(()).unwrap();
+    serving.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_has_not_received_its_file_and_one_that_reads_it_has() {
+    let server = Server::start().await;
+    let mut random = Random(7);
+    // So that it stays long when it is packed.
+    let noise: String = (0..10_000).map(|_| char::from(b'0' + random.below(64) as u8)).collect();
+    for (number, coding) in ["identity", "gzip"].iter().enumerate() {
+        let project = format!("p{number}");
+        let document = json!({
+            "version": "1.1", "partner": "acme", "project": project, "nullReplacement": noise,
+            "queries": [{ "query": "select Name, Notes from Account" }],
+        });
+        let file = file(&server, document).await;
+        for reads_all in [false, true] {
+            download(&server, &file, coding, reads_all).await;
+            let path = format!("/v1/batch-query/sessions/acme/{project}");
+            let list = server.send(Request::new("GET", &path)).await.json();
+            assert_eq!(list["increments"][0]["delivered"], reads_all, "{coding}: {list}");
+        }
+    }
     server.stop().await;
 }
 

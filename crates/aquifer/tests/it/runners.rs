@@ -56,7 +56,7 @@ async fn ended(server: &Server, runners: &[&Runner], job: JobId) -> Job {
 
 async fn positions(server: &Server, project: &str) -> Vec<(u32, String, String)> {
     let key = SessionKey { partner: "acme".into(), project: project.into() };
-    let increments = server.running.app.store.increments(DEFAULT, &key, u32::MAX).await.unwrap();
+    let increments = server.running.app.store.increments(DEFAULT, &key, 0, u32::MAX).await.unwrap();
     let scope = |job: &Job| job.batches[0].scope.clone().unwrap();
     let from = |job: &Job| scope(job).from.map(|from| from.position).unwrap_or_default();
     increments.iter().map(|one| (one.number, from(&one.job), scope(&one.job).to.position)).collect()

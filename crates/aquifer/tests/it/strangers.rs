@@ -21,6 +21,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "*/batch-query/jobs/{job}/callout", ""),
     ("POST", "*/batch-query/jobs/{job}/callout/redeliver", ""),
     ("GET", "*/batch-query/jobs/partner/{partner}/project/{project}", ""),
+    ("GET", "*/batch-query/sessions", ""),
     ("GET", "*/batch-query/sessions/{partner}/{project}", ""),
     ("POST", "*/batch-query/sessions/{partner}/{project}/increments/{number}/ack", ""),
     ("POST", "*/batch-query/sessions/{partner}/{project}/increments/{number}/replay", ""),

@@ -189,21 +189,29 @@ fn delivered(number: u32, job: Job) -> Increment {
 fn a_held_session_begins_again_at_the_first_of_the_increments_that_are_lost() {
     let [a, b] = [query("a", "select 1"), query("b", "select 2")];
     let only = |query: &Query, position| completed(run(std::slice::from_ref(query), position));
-    let next = || from(9, 9);
-    let held = |increments: &[Increment]| hold(next(), increments, &identity(&a));
-    let again = |position: i64| Start::After { mark: mark(position - 1), known: None };
-    assert_eq!(held(&[]), next());
-    assert_eq!(held(&[increment(1, only(&a, 3)), delivered(2, only(&a, 5))]), next());
-    let lost =
+    let lost_of = |query: &Query, increments: &[Increment]| {
+        let newest_first = increments.iter().rev().cloned().map(Ok::<_, ()>);
+        lost(newest_first, &identity(query)).unwrap()
+    };
+    let again = |position: i64| Some(Start::After { mark: mark(position - 1), known: None });
+    assert_eq!(lost_of(&a, &[]), None);
+    assert_eq!(lost_of(&a, &[increment(1, only(&a, 3)), delivered(2, only(&a, 5))]), None);
+    let increments =
         [delivered(1, only(&a, 3)), increment(2, only(&a, 5)), increment(3, only(&b, 7)), increment(4, only(&a, 9))];
-    assert_eq!(held(&lost), again(5));
-    assert_eq!(hold(next(), &lost, &identity(&b)), again(7));
-    // A full load has no window to return to.
-    let full = Start::Full(FullReason::QueryChanged);
-    assert_eq!(hold(full.clone(), &lost, &identity(&a)), full);
+    assert_eq!(lost_of(&a, &increments), again(5));
+    assert_eq!(lost_of(&b, &increments), again(7));
     let mut first = only(&a, 3);
     first.batches[0].scope.as_mut().unwrap().full = Some(FullReason::First);
-    assert_eq!(held(&[increment(1, first), increment(2, only(&a, 5))]), Start::Full(FullReason::First));
+    assert_eq!(lost_of(&a, &[increment(1, first), increment(2, only(&a, 5))]), Some(Start::Full(FullReason::First)));
+}
+
+#[test]
+fn what_comes_before_a_delivered_increment_is_not_read() {
+    let a = query("a", "select 1");
+    let one = |position| completed(run(std::slice::from_ref(&a), position));
+    let newest_first = [Ok(increment(3, one(9))), Ok(delivered(2, one(7))), Err("it was read")];
+    let begins = Start::After { mark: mark(8), known: None };
+    assert_eq!(lost(newest_first.into_iter(), &identity(&a)), Ok(Some(begins)));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
     Error, Result, jobs, sessions,
     value::{At, Json, Text},
 };
-use crate::job::{FileId, JobId, Spans, State};
+use crate::job::{FileId, Job, Spans, State};
 
 pub fn sent(tx: &Transaction<'_>, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()> {
     let sql = "SELECT job, bytes, sent FROM files WHERE id = ? AND downloaded_at IS NULL";
@@ -24,12 +24,12 @@ pub fn sent(tx: &Transaction<'_>, id: FileId, range: Range<u64>, now: Timestamp)
         return Ok(());
     }
     tx.execute("UPDATE files SET sent = NULL, downloaded_at = ? WHERE id = ?", (At(now), Text(id)))?;
-    replayed(tx, job, now)
+    let job = jobs::find(tx, job)?.ok_or(Error::NoSuchJob)?;
+    replayed(tx, &job, now)
 }
 
-/// A replay that has been downloaded whole has delivered its increment.
-fn replayed(tx: &Transaction<'_>, job: JobId, now: Timestamp) -> Result<()> {
-    let job = jobs::find(tx, job)?.ok_or(Error::NoSuchJob)?;
+/// A replay that has been downloaded whole has delivered its increment: at its end already, if no file has rows.
+pub(super) fn replayed(tx: &Transaction<'_>, job: &Job, now: Timestamp) -> Result<()> {
     let (Some(increment), Some(session), State::Completed) = (job.spec.replay, job.spec.session(), job.state) else {
         return Ok(());
     };

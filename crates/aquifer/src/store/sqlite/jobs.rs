@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
 
 use super::{
-    Error, Lease, LeaseToken, PublishedFile, Result, callouts, sessions,
+    Error, Lease, LeaseToken, PublishedFile, Result, callouts, downloads, sessions,
     value::{At, Json, Text},
 };
 use crate::job::{Batch, Event, Fault, FileId, Job, JobId, SessionKey, SnapshotMark, Spec, State};
@@ -187,6 +187,7 @@ pub(super) fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> 
                 },
             )?;
         }
+        downloads::replayed(tx, job, published_at)?;
     }
     Ok(())
 }

@@ -25,12 +25,15 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
-    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, PublishedFile, Refusal, Result, Retention,
-    Store, Terms, Token,
+    Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, LastJob, Lease, LeaseToken, PublishedFile, Refusal, Result,
+    Retention, SessionSummary, Store, Terms, Token,
 };
 use crate::{
     access::Rights,
-    job::{Callout, CalloutState, Event, FileId, Increment, Job, JobId, Schedule, Session, SessionKey, Try},
+    job::{
+        Callout, CalloutState, Event, FileId, Identity, Increment, Job, JobId, Schedule, Session, SessionKey, Try,
+        session::Start,
+    },
 };
 
 /// Layouts in the order they came; `PRAGMA user_version` says how many a file has.
@@ -171,9 +174,29 @@ impl Store for Sqlite {
         self.read(move |tx| sessions::find(tx, &tenant, &session)).await
     }
 
-    async fn increments(&self, tenant: &str, session: &SessionKey, most: u32) -> Result<Vec<Increment>> {
+    async fn sessions(&self, tenant: &str, most: u32) -> Result<Vec<SessionSummary>> {
+        let tenant = tenant.to_owned();
+        self.read(move |tx| sessions::newest(tx, &tenant, most)).await
+    }
+
+    async fn increments(&self, tenant: &str, session: &SessionKey, after: u32, most: u32) -> Result<Vec<Increment>> {
         let (tenant, session) = (tenant.to_owned(), session.clone());
-        self.read(move |tx| sessions::increments(tx, &tenant, &session, most)).await
+        self.read(move |tx| sessions::increments(tx, &tenant, &session, after, most)).await
+    }
+
+    async fn increment(&self, tenant: &str, session: &SessionKey, number: u32) -> Result<Option<Increment>> {
+        let (tenant, session) = (tenant.to_owned(), session.clone());
+        self.read(move |tx| sessions::increment(tx, &tenant, &session, number)).await
+    }
+
+    async fn last_increment(&self, tenant: &str, session: &SessionKey) -> Result<Option<Increment>> {
+        let (tenant, session) = (tenant.to_owned(), session.clone());
+        self.read(move |tx| sessions::last_increment(tx, &tenant, &session)).await
+    }
+
+    async fn lost(&self, tenant: &str, session: &SessionKey, identity: &Identity) -> Result<Option<Start>> {
+        let (tenant, session, identity) = (tenant.to_owned(), session.clone(), identity.clone());
+        self.read(move |tx| sessions::lost(tx, &tenant, &session, &identity)).await
     }
 
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool> {

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, named_params};
 
 use super::{
-    Error, Result, jobs,
+    Error, LastJob, Result, SessionSummary, jobs,
     value::{At, Json, Text},
 };
 use crate::job::{
-    Increment, Job, JobId, Session, SessionKey, SnapshotMark,
-    session::{Last, Seen},
+    FileId, Identity, Increment, Job, JobId, Reads, Session, SessionKey, SnapshotMark,
+    session::{self, Last, Seen, Start},
 };
 
 pub fn find(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> Result<Session> {
@@ -93,30 +93,108 @@ pub fn ended(tx: &Transaction<'_>, job: &Job, key: &SessionKey, at: Timestamp) -
     Ok(())
 }
 
-pub fn increments(tx: &Transaction<'_>, tenant: &str, key: &SessionKey, most: u32) -> Result<Vec<Increment>> {
-    let sql = "SELECT number, job, acknowledged_at, replayed_at FROM increments
-                WHERE tenant = :tenant AND partner = :partner AND project = :project
-                ORDER BY number DESC LIMIT :most";
+pub fn newest(tx: &Transaction<'_>, tenant: &str, most: u32) -> Result<Vec<SessionSummary>> {
+    let sql = "SELECT s.partner, s.project, s.increments, s.last_at, j.id, j.spec ->> '$.reads' AS reads
+                 FROM sessions s LEFT JOIN jobs j ON j.seq = (
+                      SELECT max(seq) FROM jobs
+                       WHERE tenant = s.tenant AND partner = s.partner AND project = s.project
+                         AND state = 'completed' AND spec ->> '$.replay' IS NULL)
+                WHERE s.tenant = :tenant ORDER BY s.last_at DESC, s.partner, s.project LIMIT :most";
     let mut statement = tx.prepare_cached(sql)?;
-    let of_session =
-        named_params! { ":tenant": tenant, ":partner": key.partner, ":project": key.project, ":most": most };
-    let rows = statement.query_map(of_session, |row| {
-        let instant = |column| -> rusqlite::Result<_> { Ok(row.get::<_, Option<At>>(column)?.map(|at| at.0)) };
-        let job = row.get::<_, Text<JobId>>("job")?.0;
-        Ok((row.get("number")?, job, instant("acknowledged_at")?, instant("replayed_at")?))
+    let sessions = statement.query_map(named_params! { ":tenant": tenant, ":most": most }, |row| {
+        let id = row.get::<_, Option<Text<JobId>>>("id")?;
+        let reads = row.get::<_, Option<Json<Reads>>>("reads")?;
+        Ok(SessionSummary {
+            key: SessionKey { partner: row.get("partner")?, project: row.get("project")? },
+            increments: row.get("increments")?,
+            last_job: id.map(|id| LastJob { id: id.0, reads: reads.map(|reads| reads.0).unwrap_or_default() }),
+            at: row.get::<_, At>("last_at")?.0,
+        })
     })?;
-    let increments = rows.map(|row| {
-        let (number, job, acknowledged_at, replayed_at) = row?;
-        let downloads = downloads(tx, job)?;
-        let job = jobs::find(tx, job)?.ok_or(Error::NoSuchJob)?;
-        Ok(Increment { number, job, downloads, acknowledged_at, replayed_at })
-    });
-    let mut increments = increments.collect::<Result<Vec<_>>>()?;
-    increments.reverse();
-    Ok(increments)
+    Ok(sessions.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn downloads(tx: &Transaction<'_>, job: JobId) -> Result<HashMap<crate::job::FileId, Timestamp>> {
+pub fn increments(
+    tx: &Transaction<'_>,
+    tenant: &str,
+    key: &SessionKey,
+    after: u32,
+    most: u32,
+) -> Result<Vec<Increment>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT number, job, acknowledged_at, replayed_at FROM increments
+          WHERE tenant = :tenant AND partner = :partner AND project = :project AND number > :after
+          ORDER BY number LIMIT :most",
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":tenant": tenant,
+            ":partner": key.partner,
+            ":project": key.project,
+            ":after": after,
+            ":most": most,
+        },
+        row_of,
+    )?;
+    rows.map(|row| whole(tx, row?)).collect()
+}
+
+pub fn increment(tx: &Transaction<'_>, tenant: &str, key: &SessionKey, number: u32) -> Result<Option<Increment>> {
+    let Some(before) = number.checked_sub(1) else { return Ok(None) };
+    let next = increments(tx, tenant, key, before, 1)?.pop();
+    Ok(next.filter(|increment| increment.number == number))
+}
+
+pub fn last_increment(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> Result<Option<Increment>> {
+    newest_first(tx, tenant, key, |increments| increments.next().transpose())
+}
+
+pub fn lost(tx: &Transaction<'_>, tenant: &str, key: &SessionKey, identity: &Identity) -> Result<Option<Start>> {
+    newest_first(tx, tenant, key, |increments| session::lost(increments, identity))
+}
+
+/// Goes through the increments of a session; they are read as far as they are asked for, for there may be many.
+fn newest_first<T>(
+    tx: &Transaction<'_>,
+    tenant: &str,
+    key: &SessionKey,
+    ask: impl FnOnce(&mut dyn Iterator<Item = Result<Increment>>) -> Result<T>,
+) -> Result<T> {
+    let mut statement = tx.prepare_cached(
+        "SELECT number, job, acknowledged_at, replayed_at FROM increments
+          WHERE tenant = :tenant AND partner = :partner AND project = :project ORDER BY number DESC",
+    )?;
+    let of_session = named_params! { ":tenant": tenant, ":partner": key.partner, ":project": key.project };
+    let rows = statement.query_map(of_session, row_of)?;
+    ask(&mut rows.map(|row| whole(tx, row?)))
+}
+
+/// An increment without what its job has come to.
+struct IncrementRow {
+    number: u32,
+    job: JobId,
+    acknowledged_at: Option<Timestamp>,
+    replayed_at: Option<Timestamp>,
+}
+
+fn row_of(row: &Row<'_>) -> rusqlite::Result<IncrementRow> {
+    let instant = |column| -> rusqlite::Result<_> { Ok(row.get::<_, Option<At>>(column)?.map(|at| at.0)) };
+    Ok(IncrementRow {
+        number: row.get("number")?,
+        job: row.get::<_, Text<_>>("job")?.0,
+        acknowledged_at: instant("acknowledged_at")?,
+        replayed_at: instant("replayed_at")?,
+    })
+}
+
+fn whole(tx: &Transaction<'_>, row: IncrementRow) -> Result<Increment> {
+    let IncrementRow { number, job, acknowledged_at, replayed_at } = row;
+    let downloads = downloads(tx, job)?;
+    let job = jobs::find(tx, job)?.ok_or(Error::NoSuchJob)?;
+    Ok(Increment { number, job, downloads, acknowledged_at, replayed_at })
+}
+
+pub(super) fn downloads(tx: &Transaction<'_>, job: JobId) -> Result<HashMap<FileId, Timestamp>> {
     let sql = "SELECT id, downloaded_at FROM files WHERE job = ? AND downloaded_at IS NOT NULL";
     let mut statement = tx.prepare_cached(sql)?;
     let files = statement
