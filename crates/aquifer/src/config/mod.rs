@@ -213,7 +213,8 @@ pub struct Retention {
     /// Deleted rows of the data, from their deletion. Who asks for deletions and was last here before one that has been
     /// purged gets a full load.
     pub deleted_days: u32,
-    /// How long a session may rest; then its next job is a full load.
+    /// How long a session may rest; then its next job is a full load. A query that its jobs have not had for twice as long is
+    /// forgotten, and begins with a full load, too.
     pub session_days: u32,
 }
 

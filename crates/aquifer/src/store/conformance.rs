@@ -61,6 +61,8 @@ where
         increments_are_numbered_downloaded_and_acknowledged
         a_replay_that_is_downloaded_delivers_its_increment
         what_is_over_is_purged
+        increments_are_numbered_on_as_long_as_there_are_any
+        a_session_forgets_queries_that_it_has_not_had_for_long
         upkeep_changes_nothing
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
@@ -579,6 +581,42 @@ async fn what_is_over_is_purged(store: &dyn Store) {
     assert_eq!(store.job("default", job.id).await.unwrap(), None);
     assert_eq!(store.file("default", file).await.unwrap(), None);
     assert_eq!(store.job("default", waiting.id).await.unwrap(), Some(waiting), "what has not ended is kept");
+}
+
+async fn increments_are_numbered_on_as_long_as_there_are_any(store: &dyn Store) {
+    let hours = SignedDuration::from_hours;
+    let retention = Retention { files: hours(72), jobs: hours(100), refusals: hours(10), sessions: hours(20) };
+    let numbers = async || {
+        let increments = store.increments("default", &nightly(), u32::MAX).await.unwrap();
+        increments.into_iter().map(|increment| increment.number).collect::<Vec<_>>()
+    };
+    for position in ["7", "8"] {
+        submitted(store, stateful()).await;
+        run(store, both_scoped(position).into_iter().chain([Event::Completed { at: at(6) }])).await;
+        store.expire(at(6) + hours(20), retention).await.unwrap();
+    }
+    assert_eq!(numbers().await, [1, 2]);
+    store.expire(at(6) + hours(100), retention).await.unwrap();
+    assert!(numbers().await.is_empty());
+    assert_eq!(store.session("default", &nightly()).await.unwrap(), Session::default());
+}
+
+async fn a_session_forgets_queries_that_it_has_not_had_for_long(store: &dyn Store) {
+    let hours = SignedDuration::from_hours;
+    let retention = Retention { files: hours(72), jobs: hours(100), refusals: hours(10), sessions: hours(20) };
+    submitted(store, stateful()).await;
+    run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    // From then on it has only one of the two.
+    let mut one = stateful();
+    one.spec.queries.truncate(1);
+    one.batches.truncate(1);
+    submitted(store, one).await;
+    let ended = at(6) + hours(10);
+    run(store, both_scoped("8").into_iter().take(3).chain([Event::Completed { at: ended }])).await;
+    for (hour, left) in [(19, 2), (20, 1), (29, 1), (30, 0)] {
+        store.expire(at(6) + hours(hour), retention).await.unwrap();
+        assert_eq!(store.session("default", &nightly()).await.unwrap().seen.len(), left, "after {hour} hours");
+    }
 }
 
 async fn upkeep_changes_nothing(store: &dyn Store) {

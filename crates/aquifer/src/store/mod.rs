@@ -163,7 +163,7 @@ pub struct Retention {
     pub files: SignedDuration,
     pub jobs: SignedDuration,
     pub refusals: SignedDuration,
-    /// From a session's last job.
+    /// From a session's last job, but no session goes before its increments; of its queries, from the last job that had them.
     pub sessions: SignedDuration,
 }
 
