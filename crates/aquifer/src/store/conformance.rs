@@ -429,6 +429,10 @@ async fn the_last_completed_job_of_a_session_is_the_newest(store: &dyn Store) {
     }
     let cancelled = submitted(store, job_of("default", Some(("acme", "nightly")))).await;
     store.apply(cancelled.id, None, Event::Cancelled { at: at(7) }).await.unwrap();
+    let mut replay = stateful();
+    replay.spec.replay = Some(1);
+    submitted(store, replay).await;
+    run(store, both_batches().into_iter().chain([Event::Completed { at: at(8) }])).await;
     assert_eq!(store.last_completed("default", &session("nightly")).await.unwrap(), newest);
     assert_eq!(store.last_completed("default", &session("Nightly")).await.unwrap(), None, "names compare exactly");
     assert_eq!(store.last_completed("other", &session("nightly")).await.unwrap(), None);

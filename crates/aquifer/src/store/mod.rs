@@ -187,7 +187,7 @@ pub trait Store: Send + Sync + 'static {
     /// The newest jobs of a tenant, newest first, at most so many; with `before`, those that came before that one.
     async fn jobs(&self, tenant: &str, before: Option<JobId>, most: u32) -> Result<Vec<Job>>;
 
-    /// The newest completed job of a session.
+    /// The newest completed job of a session. A replay is none: it returns what another one did.
     async fn last_completed(&self, tenant: &str, session: &SessionKey) -> Result<Option<Job>>;
 
     /// What a session has come to: nothing yet, if no job of it has completed.

@@ -71,6 +71,7 @@ pub fn last_completed(tx: &Transaction<'_>, tenant: &str, session: &SessionKey) 
         .query_row(
             "SELECT id FROM jobs
               WHERE tenant = :tenant AND partner = :partner AND project = :project AND state = 'completed'
+                    AND spec ->> '$.replay' IS NULL
               ORDER BY seq DESC LIMIT 1",
             named_params! { ":tenant": tenant, ":partner": session.partner, ":project": session.project },
             |row| row.get(0),
