@@ -567,10 +567,14 @@ async fn what_is_over_is_purged(store: &dyn Store) {
         Refusal { tenant: "default".into(), client: "c".into(), at: at(0), code: "90005".into(), message: "no".into() };
     store.add_refusal(&refusal).await.unwrap();
     store.expire(at(0) + hours(9), retention).await.unwrap();
-    assert_eq!(store.refusals("default").await.unwrap(), [refusal]);
-    assert_eq!(store.refusals("other").await.unwrap(), []);
+    let others = Refusal { client: "other".into(), ..refusal.clone() };
+    store.add_refusal(&others).await.unwrap();
+    assert_eq!(store.refusals("default", None, 9).await.unwrap(), [others.clone(), refusal.clone()]);
+    assert_eq!(store.refusals("default", None, 1).await.unwrap(), [others]);
+    assert_eq!(store.refusals("default", Some(&refusal.client), 1).await.unwrap(), [refusal]);
+    assert_eq!(store.refusals("other", None, 9).await.unwrap(), []);
     store.expire(at(0) + hours(10), retention).await.unwrap();
-    assert_eq!(store.refusals("default").await.unwrap(), []);
+    assert_eq!(store.refusals("default", None, 9).await.unwrap(), []);
     let file = job.published().next().unwrap().1.id;
 
     store.expire(at(0) + hours(72) - SignedDuration::from_secs(1), retention).await.unwrap();

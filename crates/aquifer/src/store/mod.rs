@@ -286,6 +286,6 @@ pub trait Store: Send + Sync + 'static {
 
     async fn add_refusal(&self, refusal: &Refusal) -> Result<()>;
 
-    /// Oldest first.
-    async fn refusals(&self, tenant: &str) -> Result<Vec<Refusal>>;
+    /// A tenant's, or those of one of its clients, newest first, at most so many.
+    async fn refusals(&self, tenant: &str, client: Option<&str>, most: u32) -> Result<Vec<Refusal>>;
 }

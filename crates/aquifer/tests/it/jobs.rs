@@ -374,7 +374,7 @@ async fn long_answers_are_packed_for_who_asks() {
 async fn a_refusal_is_kept() {
     let server = Server::start().await;
     server.send(Request::new("POST", "/v1/batch-query").body(r#"{"queries": []}"#)).await;
-    let refusals = server.running.app.store.refusals("default").await.unwrap();
+    let refusals = server.running.app.store.refusals("default", None, 9).await.unwrap();
     let kept: Vec<&str> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
     assert_eq!(kept, ["90016"]);
     assert_eq!(refusals[0].client, server.credentials.client_id);

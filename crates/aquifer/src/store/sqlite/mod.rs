@@ -330,9 +330,9 @@ impl Store for Sqlite {
         self.write(move |tx| access::add_refusal(tx, &refusal)).await
     }
 
-    async fn refusals(&self, tenant: &str) -> Result<Vec<Refusal>> {
-        let tenant = tenant.to_owned();
-        self.read(move |tx| access::refusals(tx, &tenant)).await
+    async fn refusals(&self, tenant: &str, client: Option<&str>, most: u32) -> Result<Vec<Refusal>> {
+        let (tenant, client) = (tenant.to_owned(), client.map(str::to_owned));
+        self.read(move |tx| access::refusals(tx, &tenant, client.as_deref(), most)).await
     }
 }
 
