@@ -229,6 +229,8 @@ pub enum Event {
     Cancelled {
         at: Timestamp,
     },
+    /// Its runner is no more: it is to be run from the start.
+    Orphaned,
     /// The runner gives it back unharmed, to be run from the start: this attempt does not count.
     Released,
     /// The runner could not do it, but later another may: it is to be run from the start.
@@ -288,6 +290,7 @@ impl Job {
                 self.attempt += 1;
                 self.restart(State::Executing);
             }
+            Event::Orphaned if executing => self.restart(State::Submitted),
             Event::Released if executing => {
                 self.attempt = self.attempt.saturating_sub(1);
                 self.restart(State::Submitted);
@@ -309,7 +312,8 @@ impl Job {
             Event::Completed { at } if executing && self.batches.iter().all(Batch::is_done) => {
                 self.end(State::Completed, BatchState::Completed, at);
             }
-            Event::Failed { at, batch, fault } if executing => self.fail(at, batch, fault),
+            // A job that no runner has lived to see the end of fails while it waits for another.
+            Event::Failed { at, batch, fault } if !self.state.is_terminal() => self.fail(at, batch, fault),
             Event::Cancelled { at } if !self.state.is_terminal() => {
                 self.end(State::Cancelled, BatchState::Cancelled, at);
             }

@@ -339,10 +339,17 @@ async fn a_renewed_lease_does_not_run_out(store: &dyn Store) {
 
 async fn dropped_leases_are_free_at_once(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap();
+    run(store, both_batches()).await;
     store.drop_leases().await.unwrap();
     assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
+    let waiting = store.job("default", job.id).await.unwrap().unwrap();
+    assert_eq!((waiting.state, waiting.snapshot, waiting.attempt), (State::Submitted, None, 1));
     assert_eq!(store.take(&lease("b", 20), at(2), &Terms::default()).await.unwrap().unwrap().attempt, 2);
+    store.drop_leases().await.unwrap();
+    let twice = Terms { max_attempts: 2, ..Terms::default() };
+    assert_eq!(store.take(&lease("c", 30), at(3), &twice).await.unwrap(), None);
+    let given_up = store.job("default", job.id).await.unwrap().unwrap();
+    assert_eq!((given_up.state, given_up.fault.unwrap().kind), (State::Aborted, FaultKind::Internal));
 }
 
 async fn a_released_job_waits_again(store: &dyn Store) {

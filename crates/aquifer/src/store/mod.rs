@@ -213,7 +213,7 @@ pub trait Store: Send + Sync + 'static {
     /// results are published, its callout waits to be sent, and its lease is gone; a job that completes moves its session.
     async fn apply(&self, id: JobId, lease: Option<&LeaseToken>, event: Event) -> Result<Job>;
 
-    /// Declares every lease run out, of jobs and of callouts. Only for who knows that no runner is alive.
+    /// Takes all jobs and callouts from their runners, to be run and sent again. Only for who knows that no runner is alive.
     async fn drop_leases(&self) -> Result<()>;
 
     /// The callout of a job that has ended, if somebody is to be told of it.

@@ -97,8 +97,9 @@ pub fn apply(tx: &Transaction<'_>, id: JobId, lease: Option<&LeaseToken>, event:
 }
 
 pub fn drop_leases(tx: &Transaction<'_>) -> Result<()> {
-    tx.execute("UPDATE jobs SET lease_token = NULL, lease_until = 0 WHERE state = 'executing'", [])?;
-    Ok(())
+    let mut executing = tx.prepare("SELECT id FROM jobs WHERE state = 'executing'")?;
+    let executing = executing.query_map([], |row| row.get(0))?.collect::<Result<Vec<Text<JobId>>, _>>()?;
+    executing.into_iter().try_for_each(|id| apply(tx, id.0, None, Event::Orphaned).map(drop))
 }
 
 pub fn file(tx: &Transaction<'_>, tenant: &str, id: FileId) -> Result<Option<PublishedFile>> {
