@@ -37,7 +37,8 @@ pub trait Snapshot: Send + Sync {
     /// Whether every row that was deleted after a position is still there to be told of.
     fn knows_deletions_since(&self, position: &Position) -> Result<bool>;
 
-    /// The instant of the view; `now` and `today` in queries mean this.
+    /// The instant of the view; `now` and `today` in queries mean this. What changes behind the view changes at this instant
+    /// or later.
     fn taken_at(&self) -> Timestamp;
 
     /// The object model of this view: queries are bound against it, and only against it.

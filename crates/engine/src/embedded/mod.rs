@@ -87,9 +87,14 @@ impl Embedded {
         Embedded { shared: Arc::new(shared) }
     }
 
-    /// Starts a load at an instant: one transaction over any number of objects. Waits while another load runs.
+    /// Starts a load: one transaction over any number of objects. Waits while another load runs.
+    pub fn begin_load_now(&self) -> Result<Load> {
+        Load::begin(&self.shared, Arc::clone(&self.shared.clock), connection::LOADER_PATIENCE)
+    }
+
+    /// The same as if it were another time, from its beginning to its end: for histories that are made up.
     pub fn begin_load(&self, at: Timestamp) -> Result<Load> {
-        Load::begin(&self.shared, at)
+        Load::begin(&self.shared, Arc::new(move || at), connection::LOADER_PATIENCE)
     }
 
     /// Whether no load was ever committed.
@@ -115,7 +120,7 @@ impl Source for Embedded {
 
     /// A change like any other: it waits for a load that runs.
     fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
-        let load = Load::begin(&self.shared, (self.shared.clock)())?;
+        let load = Load::begin(&self.shared, Arc::clone(&self.shared.clock), connection::LOADER_PATIENCE)?;
         let purged = load.purge_deleted(before)?;
         if purged > 0 {
             load.commit()?;

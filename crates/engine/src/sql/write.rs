@@ -21,7 +21,7 @@ pub(crate) struct Upsert {
 
 /// Audit fields that a file may lack; they then tell when we learnt of the row.
 const CREATED_DATE: &str = "CreatedDate";
-const UPDATED_DATE: &str = "UpdatedDate";
+pub(crate) const UPDATED_DATE: &str = "UpdatedDate";
 
 /// `fields` are names of `object`'s, `Id` among them. `plain` leaves out what is to happen to a row that is there
 /// already: for tables that are empty and have no index yet.
