@@ -15,8 +15,9 @@ pub trait Source: Send + Sync {
 
     fn begin(&self) -> Result<Arc<dyn Snapshot>>;
 
-    /// Forgets rows that were deleted before an instant; answers how many. Snapshots that are open keep what they see, later
-    /// ones know by [`Snapshot::knows_deletions_since`] that something is missing.
+    /// Forgets rows that were deleted before an instant; answers how many: none while a load runs, for it never waits.
+    /// Snapshots that are open keep what they see, later ones know by [`Snapshot::knows_deletions_since`] that something is
+    /// missing.
     fn purge_deleted(&self, before: Timestamp) -> Result<u64>;
 
     /// The source's own upkeep, to be called now and then. Never waits for anybody.

@@ -171,7 +171,7 @@ impl Server {
         load.commit().unwrap();
     }
 
-    fn data(&self, tenant: &str) -> Arc<Embedded> {
+    pub fn data(&self, tenant: &str) -> Arc<Embedded> {
         self.running.app.config.open_source(tenant, Arc::new(self.clock.clone())).unwrap()
     }
 

@@ -164,6 +164,10 @@ fn deleted_rows_are_forgotten_in_time_and_open_snapshots_keep_them() {
         answer(snapshot, &Question::new("select Id from Account", &data.zone), &all).expect("an answer").len() - 1
     };
     let before = data.source.begin().expect("a snapshot");
+    let load = data.source.begin_load_now().expect("a load");
+    let cutoff = instant("2026-03-01T12:00:00Z");
+    assert_eq!(data.source.purge_deleted(cutoff).expect("no wait"), 0, "while a load runs");
+    drop(load);
     assert_eq!(data.source.purge_deleted(instant("2026-03-01T00:00:00Z")).expect("purged"), 0);
     assert_eq!(data.source.purge_deleted(instant("2026-03-01T12:00:00Z")).expect("purged"), 1);
     let after = data.source.begin().expect("a snapshot");

@@ -379,6 +379,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn keys_that_are_over_are_purged_without_a_request_that_has_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.sqlite");
+        let store = Sqlite::open(&path).unwrap();
+        let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+        let request = KeyedRequest { tenant: "default".into(), key: "k".into(), target: "POST /x".into() };
+        store.claim_key(&request, at(0)).await.unwrap();
+        let zero = jiff::SignedDuration::ZERO;
+        let retention = Retention { files: zero, jobs: zero, refusals: zero, sessions: zero };
+        for (hour, left) in [(23, 1), (24, 0)] {
+            store.expire(at(hour), retention).await.unwrap();
+            let keys = Connection::open(&path).unwrap().query_row("SELECT count(*) FROM keys", [], |row| row.get(0));
+            assert_eq!(keys, Ok(left));
+        }
+    }
+
+    #[tokio::test]
     async fn a_store_of_a_newer_layout_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store.sqlite");

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, named_params};
 
 use super::{
-    Kept, Result, Retention, jobs,
+    Kept, Result, Retention, jobs, keys,
     value::{At, Text},
 };
 use crate::job::{JobId, State};
@@ -25,7 +25,7 @@ pub fn expire(tx: &Transaction<'_>, now: Timestamp, retention: Retention) -> Res
     tx.execute("DELETE FROM session_queries WHERE seen_at <= ?", [At(now - retention.sessions)])?;
     tx.execute("DELETE FROM refusals WHERE at <= ?", [At(now - retention.refusals)])?;
     tx.execute("DELETE FROM tokens WHERE expires_at <= ?", [At(now)])?;
-    Ok(())
+    keys::expire(tx, now)
 }
 
 pub fn kept(tx: &Transaction<'_>, job: JobId) -> Result<Kept> {
