@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use export::CellSink;
 use jiff::Timestamp;
-use zoql::{Catalog, bound};
+use zoql::{Catalog, bound, catalog::ObjectId};
 
 use crate::Result;
 
@@ -35,8 +35,8 @@ pub trait Snapshot: Send + Sync {
     /// The later one of two positions.
     fn later(&self, one: Position, other: Position) -> Result<Position>;
 
-    /// Whether every row that was deleted after a position is still there to be told of.
-    fn knows_deletions_since(&self, position: &Position) -> Result<bool>;
+    /// Whether every row of an object that was deleted after a position is still there to be told of.
+    fn knows_deletions_since(&self, object: ObjectId, position: &Position) -> Result<bool>;
 
     /// The instant of the view; `now` and `today` in queries mean this. What changes behind the view changes at this instant
     /// or later.

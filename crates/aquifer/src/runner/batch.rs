@@ -49,7 +49,7 @@ impl Runner {
         let compiled = compile(attempt, query).map_err(|fault| Stop::Failed { batch: Some(batch), fault })?;
         let plan = attempt.plan(batch, &compiled.query)?;
         let currencies = plan.as_ref().map(Plan::currencies);
-        let scope = self.scope(attempt, batch, &compiled.canonical, currencies).await?;
+        let scope = self.scope(attempt, batch, &compiled, currencies).await?;
         let rows = rows(job, query, scope.as_ref());
         let is_segmented = is_segmented(settings, &compiled.query, scope.as_ref());
         self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;

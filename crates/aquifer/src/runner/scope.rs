@@ -1,6 +1,7 @@
 //! Which rows a batch returns.
 
 use engine::{Position, Rows, Snapshot, Which};
+use zoql::catalog::ObjectId;
 
 use super::{
     Runner,
@@ -21,17 +22,17 @@ impl Runner {
         &self,
         attempt: &Attempt<'_>,
         batch: usize,
-        canonical: &str,
+        compiled: &zoql::Compiled,
         currencies: Option<String>,
     ) -> Result<Option<Scope>, Stop> {
         let job = attempt.job;
         let Some(session) = job.spec.session() else { return Ok(None) };
         let query = &job.spec.queries[batch];
-        let identity = Identity::new(query, canonical, &job.spec.reads, currencies);
+        let identity = Identity::new(query, &compiled.canonical, &job.spec.reads, currencies);
         let start = self.start(attempt, batch, &session, &identity).await?;
-        let (snapshot, tells_deletions, offset) =
-            (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
-        let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions, offset));
+        let tells_deletions_of = query.deleted.as_ref().map(|_| compiled.query.base);
+        let (snapshot, offset) = (attempt.snapshot.clone(), job.spec.offset.unwrap_or(0));
+        let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions_of, offset));
         let scope = scope.await.map_err(Stop::internal)?;
         scope.map(Some).map_err(|error| Stop::source(Some(batch), &error))
     }
@@ -71,7 +72,7 @@ fn place(
     snapshot: &dyn Snapshot,
     identity: Identity,
     start: Start,
-    tells_deletions: bool,
+    tells_deletions_of: Option<ObjectId>,
     offset: u32,
 ) -> engine::Result<Scope> {
     let now = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
@@ -83,8 +84,9 @@ fn place(
         to: now.clone(),
         lacks_deletions: false,
     };
-    let has_forgotten = |position: &Position| -> engine::Result<bool> {
-        Ok(tells_deletions && !snapshot.knows_deletions_since(position)?)
+    let has_forgotten = |position: &Position| match tells_deletions_of {
+        Some(object) => snapshot.knows_deletions_since(object, position).map(|knows| !knows),
+        None => Ok(false),
     };
     let (from, known, lacks_deletions) = match start {
         // It returns all that the snapshot has, whatever the offset: so that is where it ends.

@@ -228,11 +228,10 @@ impl Load {
         let last: i64 = statement.query_row([before.as_microsecond()], |row| row.get(0))?;
         let mut purged = 0;
         for (_, object) in self.catalog.objects() {
+            let newest = self.connection.query_row(&write::last_to_purge(&object.name), [last], |row| row.get(0))?;
+            let Some(newest): Option<i64> = newest else { continue };
+            self.connection.execute("REPLACE INTO _forgotten (object, load) VALUES (?, ?)", (&object.name, newest))?;
             purged += self.connection.execute(&write::purge(&object.name), [last])?;
-        }
-        if purged > 0 {
-            self.connection.execute("DELETE FROM _purged", [])?;
-            self.connection.execute("INSERT INTO _purged (load) VALUES (?)", [last])?;
         }
         Ok(purged as u64)
     }

@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use zoql::{Catalog, bound};
+use zoql::{Catalog, bound, catalog::ObjectId};
 
 use super::{Shared, part, raw::Reader, scan};
 use crate::{
@@ -103,12 +103,16 @@ impl Snapshot for Embedded {
         Ok(if load_number(&one)? < load_number(&other)? { other } else { one })
     }
 
-    fn knows_deletions_since(&self, position: &Position) -> Result<bool> {
+    fn knows_deletions_since(&self, object: ObjectId, position: &Position) -> Result<bool> {
         let since = load_number(position)?;
+        let object = &self.catalog.object(object).name;
         self.view.with_reader(|reader| {
-            let mut statement = reader.connection().prepare_cached("SELECT coalesce(max(load), 0) FROM _purged")?;
-            let purged: i64 = statement.query_row([], |row| row.get(0))?;
-            Ok(purged <= since)
+            let mut statement = reader.connection().prepare_cached(
+                "SELECT coalesce(max(load), 0) FROM (
+                     SELECT load FROM _forgotten WHERE object = ? UNION ALL SELECT load FROM _purged)",
+            )?;
+            let forgotten: i64 = statement.query_row([object], |row| row.get(0))?;
+            Ok(forgotten <= since)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -158,6 +158,7 @@ fn deleted_rows_are_forgotten_in_time_and_open_snapshots_keep_them() {
     };
     name_all(&data, "x");
     delete("2026-03-01T00:00:00Z", "a0001");
+    upsert_accounts(&data, [("a0003".to_owned(), "y".to_owned())]);
     delete("2026-03-02T00:00:00Z", "a0002");
     let all = Rows { which: Which::LiveAndDeleted, flag: None };
     let count = |snapshot: &dyn Snapshot| {
@@ -169,14 +170,32 @@ fn deleted_rows_are_forgotten_in_time_and_open_snapshots_keep_them() {
     assert_eq!(data.source.purge_deleted(cutoff).expect("no wait"), 0, "while a load runs");
     drop(load);
     assert_eq!(data.source.purge_deleted(instant("2026-03-01T00:00:00Z")).expect("purged"), 0);
-    assert_eq!(data.source.purge_deleted(instant("2026-03-01T12:00:00Z")).expect("purged"), 1);
+    assert_eq!(data.source.purge_deleted(cutoff).expect("purged"), 1);
     let after = data.source.begin().expect("a snapshot");
     assert_eq!((count(&*before), count(&*after)), (50, 49));
-    let knows = |snapshot: &dyn Snapshot, load: &str| {
-        snapshot.knows_deletions_since(&Position(load.to_owned())).expect("an answer")
+    let knows = |snapshot: &dyn Snapshot, object: &str, load: &str| {
+        let object = snapshot.catalog().find(object).expect("an object");
+        snapshot.knows_deletions_since(object, &Position(load.to_owned())).expect("an answer")
     };
-    assert_eq!((knows(&*before, "1"), knows(&*after, "1"), knows(&*after, "2")), (true, false, true));
+    assert!(knows(&*before, "Account", "1"));
+    assert!(
+        !knows(&*after, "Account", "1") && knows(&*after, "Contact", "1"),
+        "what other objects have lost is nothing"
+    );
+    assert!(knows(&*after, "Account", "2"), "nothing was deleted between the last of them and the cut-off");
     data.source.tidy().expect("tidied while a snapshot is open");
+}
+
+#[test]
+fn what_older_data_have_forgotten_is_not_told_by_object() {
+    let data = Data::new();
+    let file = rusqlite::Connection::open(data.folder.path().join("data.sqlite")).expect("opens");
+    file.execute_batch("DROP TABLE _forgotten; INSERT INTO _purged (load) VALUES (2)").expect("as it was");
+    let source = data.reopen(Arc::clone(Catalog::builtin())).expect("opens");
+    let snapshot = source.begin().expect("a snapshot");
+    let contact = snapshot.catalog().find("Contact").expect("an object");
+    let knows = |load: &str| snapshot.knows_deletions_since(contact, &Position(load.to_owned())).expect("an answer");
+    assert!(!knows("1") && knows("2"));
 }
 
 #[test]
