@@ -16,7 +16,7 @@ use super::{
 use crate::{
     access::{self, Rights},
     config,
-    job::{Deleted, Encryption, Flag, Format, Language, Query, Reads, Spec},
+    job::{Deleted, Encryption, Flag, Format, Identity, Language, Query, Reads, Spec},
 };
 
 /// The WSDL version of a query that does not say. Fixed, so that a query's columns do not change with a new release.
@@ -44,6 +44,8 @@ pub struct Checked {
     pub warnings: Vec<String>,
     pub reads: Reads,
     pub skipped: Vec<Skipped>,
+    /// Of its queries, in their order.
+    pub identities: Vec<Identity>,
 }
 
 /// A query that is not run, because the client may not read all that it names.
@@ -185,6 +187,7 @@ pub fn check(request: &Request, rules: &Rules<'_>) -> Result<Checked, Error> {
 fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
     let (mut faults, mut warnings, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     let mut objects = BTreeSet::new();
+    let mut asked = Vec::new();
     let mut unknown_currency = None;
     let mut deleted_unsupported = false;
     for (index, query) in spec.queries.iter().enumerate() {
@@ -202,7 +205,10 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
                 let base = rules.catalog.object(compiled.query.base);
                 deleted_unsupported |= query.deleted.is_some() && !base.supports_deleted;
                 match currencies::plan(query, &compiled.query, rules.catalog, rules.tenant) {
-                    Ok(plan) => warnings.extend(currencies::warning(query, rules.tenant, plan.is_some())),
+                    Ok(plan) => {
+                        warnings.extend(currencies::warning(query, rules.tenant, plan.is_some()));
+                        asked.push((query, compiled.canonical, plan.map(|plan| plan.currencies())));
+                    }
                     Err(unknown) => unknown_currency = unknown_currency.or(Some(unknown)),
                 }
                 let denied = rules.rights.denied(&compiled.query, rules.catalog, &rules.tenant.owners);
@@ -233,7 +239,10 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
     }
     warnings.extend(skipped.iter().map(|skipped| skipped.warning(spec)));
     let reads = Reads { objects: Some(objects.into_iter().collect()), ..rules.rights.rows() };
-    Ok(Checked { warnings, reads, skipped })
+    let identity =
+        |(query, canonical, currencies): (_, String, _)| Identity::new(query, &canonical, &reads, currencies);
+    let identities = asked.into_iter().map(identity).collect();
+    Ok(Checked { warnings, reads, skipped, identities })
 }
 
 impl Skipped {

@@ -9,6 +9,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use jiff::SignedDuration;
 
 use super::{describe, respond};
 use crate::{
@@ -17,16 +18,13 @@ use crate::{
         Error,
         answer::{self, JobAnswer},
         body::JobOrError,
-        callout, currencies,
+        callout,
         error::{self, QueryFault},
         request::SubmitRequest,
         submit,
     },
-    config::SessionPolicy,
-    job::{
-        Encryption, Event, Identity, Increment, Job, JobId, Query, Reads, Session, SessionKey, Spec,
-        session::{self, Start},
-    },
+    job::{Encryption, Event, Identity, Job, JobId, Reads, SessionKey, Spec, session::Start},
+    past::Past,
     recipient,
     store::{Client, Refusal},
     tenant::Tenant,
@@ -57,95 +55,75 @@ pub async fn submit(
     let mut request = submit::read(&body)?;
     request.spec.callout = callout::is_wanted(&request.spec, &tenant.settings);
     match accept(&app, &client, &tenant, request.clone()).await {
-        Ok(Accepted { job, full }) => {
+        Ok(job) => {
             tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
             app.runner.wake();
-            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full, &tenant.settings)))
+            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &tenant.settings)))
         }
         Err(error) => refuse(&app, &client, &tenant, &request.spec, error).await,
     }
-}
-
-/// A job that has been stored.
-pub(super) struct Accepted {
-    pub job: Job,
-    /// Whether each batch is going to be all that lives, as far as is known: jobs of its session that wait may change it.
-    pub full: Vec<bool>,
 }
 
 /// Stores the job of a request, if nothing is against it.
 pub(super) async fn accept(
     app: &App,
     client: &Client,
-    tenant: &Tenant,
+    tenant: &Arc<Tenant>,
     mut request: submit::Request,
-) -> Result<Accepted, Error> {
-    let rules =
-        submit::Rules { rights: &client.rights, tenant: &tenant.settings, catalog: &describe::catalog(tenant).await? };
-    let wanted = match tenant.settings.session_policy {
-        SessionPolicy::Advance => 0,
-        SessionPolicy::Warn => 1,
-        SessionPolicy::Hold => u32::MAX,
-    };
-    let (mut session, mut increments) = (Session::default(), Vec::new());
+) -> Result<Job, Error> {
+    let mut past = None;
     if let Some(key) = request.spec.session() {
-        session = app.store.session(&tenant.name, &key).await?;
-        increments = app.store.increments(&tenant.name, &key, wanted).await?;
-        let last = session.last.as_ref().map(|last| last.queries.as_slice());
-        submit::settle(&mut request, rules.tenant, last.unwrap_or_default())?;
+        let read = Past::read(&*app.store, tenant, &key).await?;
+        submit::settle(&mut request, &tenant.settings, read.queries())?;
+        past = Some(read);
     }
     request.spec.reads_masked = client.reads_masked;
-    let submit::Checked { mut warnings, reads, skipped } = submit::check(&request, &rules)?;
-    request.spec.reads = reads;
-    warnings.extend(callout::warning(&request.spec, rules.tenant, &app.config.callout.allow));
-    warnings.extend(undelivered(tenant, &increments));
+    let (request, checked) = check(client, tenant, request).await?;
+    let submit::Checked { mut warnings, reads, skipped, identities } = checked;
+    let spec = Spec { reads, ..request.spec };
+    warnings.extend(callout::warning(&spec, &tenant.settings, &app.config.callout.allow));
     let now = app.clock.now();
-    let full = |query| will_be_full(app, &rules, &request.spec, query, &session, &increments);
-    let full = request.spec.queries.iter().map(full).collect();
-    if request.spec.encryption == Encryption::Pgp {
+    if spec.encryption == Encryption::Pgp {
         recipient::of_tenant(&*app.store, &tenant.name, now).await?;
     }
-    let mut job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
+    let mut job = Job::new(JobId::new(now), client.tenant.clone(), spec, warnings, now);
     for skipped in skipped {
         job.skip(skipped.query, &error::no_permission(&skipped.objects));
     }
-    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
-    Ok(Accepted { job, full })
-}
-
-fn will_be_full(
-    app: &App,
-    rules: &submit::Rules<'_>,
-    spec: &Spec,
-    query: &Query,
-    session: &Session,
-    increments: &[Increment],
-) -> bool {
-    if spec.session().is_none() || spec.incremental_time.is_some() {
-        return spec.incremental_time.is_none();
+    if let Some(past) = &past {
+        expect(&mut job, &identities, past, app.config.retention.sessions());
     }
-    let compat = rules.tenant.zoql.compat.into();
-    let Ok(compiled) = submit::compile(query, rules.catalog, compat, &rules.tenant.zone()) else { return true };
-    let plan = currencies::plan(query, &compiled.query, rules.catalog, rules.tenant);
-    let currencies = plan.ok().flatten().map(|plan| plan.currencies());
-    let identity = Identity::new(query, &compiled.canonical, &spec.reads, currencies);
-    let start = session.start(&identity, query.name.as_deref(), app.clock.now(), app.config.retention.sessions());
-    let start = match rules.tenant.session_policy {
-        SessionPolicy::Hold => session::hold(start, increments, &identity),
-        SessionPolicy::Advance | SessionPolicy::Warn => start,
-    };
-    matches!(start, Start::Full(_))
+    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
+    // As it is now; what is true when the job begins, its batches will say.
+    if let Some(past) = &past {
+        let undelivered = identities.iter().filter_map(|identity| past.undelivered(&job.spec, identity));
+        job.warnings.extend(answer::undelivered(undelivered));
+    }
+    Ok(job)
 }
 
-/// A word about the session's last increment, if it has not arrived.
-fn undelivered(tenant: &Tenant, increments: &[Increment]) -> Option<String> {
-    let then = match tenant.settings.session_policy {
-        SessionPolicy::Advance => return None,
-        SessionPolicy::Warn => "replay it if it was lost",
-        SessionPolicy::Hold => "this job covers its window once more",
-    };
-    let last = increments.last().filter(|increment| !increment.is_delivered())?;
-    Some(format!("increment {} of this session was not downloaded whole: {then}", last.number))
+/// Holds a request against the rules, off the async threads: many long queries take a while to compile.
+async fn check(
+    client: &Client,
+    tenant: &Arc<Tenant>,
+    request: submit::Request,
+) -> Result<(submit::Request, submit::Checked), Error> {
+    let catalog = describe::catalog(tenant).await?;
+    let (rights, tenant) = (client.rights.clone(), tenant.clone());
+    let checking = tokio::task::spawn_blocking(move || {
+        let rules = submit::Rules { rights: &rights, tenant: &tenant.settings, catalog: &catalog };
+        let checked = submit::check(&request, &rules)?;
+        Ok((request, checked))
+    });
+    checking.await.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+/// Says of each batch of a session's new job whether it is going to be all that lives, as far as is known.
+fn expect(job: &mut Job, identities: &[Identity], past: &Past, lifetime: SignedDuration) {
+    for ((batch, query), identity) in job.batches.iter_mut().zip(&job.spec.queries).zip(identities) {
+        let start = past.start(identity, query.name.as_deref(), job.submitted_at, lifetime);
+        batch.will_be_full = job.spec.incremental_time.is_none() && matches!(start, Start::Full(_));
+    }
 }
 
 /// Says why there is no job, and keeps it for whoever is asked later.

@@ -81,6 +81,17 @@ pub struct Scope {
     /// Whether deletions of the window have been purged, and so may be missing.
     #[serde(default)]
     pub lacks_deletions: bool,
+    /// What the client may have lost when the job began.
+    #[serde(default)]
+    pub undelivered: Option<Undelivered>,
+}
+
+/// An increment that was not downloaded whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered {
+    pub increment: u32,
+    /// Whether its window is covered once more.
+    pub is_held: bool,
 }
 
 /// Why a stateful batch returns everything.
@@ -195,7 +206,7 @@ impl Increment {
         self.acknowledged_at.or(self.replayed_at).is_some() || self.job.is_delivered(&self.downloads)
     }
 
-    fn scope(&self, identity: &Identity) -> Option<&Scope> {
+    pub fn scope(&self, identity: &Identity) -> Option<&Scope> {
         self.job.batches.iter().filter_map(|batch| batch.scope.as_ref()).find(|scope| scope.identity == *identity)
     }
 }

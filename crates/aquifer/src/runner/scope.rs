@@ -8,16 +8,12 @@ use super::{
     run::{Attempt, Stop},
 };
 use crate::{
-    config::SessionPolicy,
-    job::{
-        Fault, FaultKind, FullReason, Identity, Job, Query, Scope, SessionKey, SnapshotMark,
-        session::{self, Start},
-    },
+    job::{Fault, FaultKind, FullReason, Identity, Job, Query, Scope, SessionKey, SnapshotMark, session::Start},
+    past::Past,
 };
 
 impl Runner {
-    /// What a batch of a stateful job returns in a snapshot; `None` in a stateless one. It is the same for every batch that
-    /// asks: while a job runs, nothing else moves its session.
+    /// What a batch of a stateful job returns in a snapshot; `None` in a stateless one.
     pub(super) async fn scope(
         &self,
         attempt: &Attempt<'_>,
@@ -26,22 +22,24 @@ impl Runner {
         currencies: Option<String>,
     ) -> Result<Option<Scope>, Stop> {
         let job = attempt.job;
-        let Some(session) = job.spec.session() else { return Ok(None) };
+        let (Some(session), Some(past)) = (job.spec.session(), &attempt.past) else { return Ok(None) };
         let query = &job.spec.queries[batch];
         let identity = Identity::new(query, &compiled.canonical, &job.spec.reads, currencies);
-        let start = self.start(attempt, batch, &session, &identity).await?;
+        let start = self.start(attempt, batch, &session, past, &identity).await?;
+        let undelivered = past.undelivered(&job.spec, &identity);
         let tells_deletions_of = query.deleted.as_ref().map(|_| compiled.query.base);
         let (snapshot, offset) = (attempt.snapshot.clone(), job.spec.offset.unwrap_or(0));
         let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions_of, offset));
-        let scope = scope.await.map_err(Stop::internal)?;
-        scope.map(Some).map_err(|error| Stop::source(Some(batch), &error))
+        let scope = scope.await.map_err(Stop::internal)?.map_err(|error| Stop::source(Some(batch), &error))?;
+        Ok(Some(Scope { undelivered, ..scope }))
     }
 
     async fn start(
         &self,
-        Attempt { job, tenant, snapshot, .. }: &Attempt<'_>,
+        Attempt { job, snapshot, .. }: &Attempt<'_>,
         batch: usize,
         key: &SessionKey,
+        past: &Past,
         identity: &Identity,
     ) -> Result<Start, Stop> {
         if let Some(at) = job.spec.incremental_time {
@@ -56,14 +54,8 @@ impl Runner {
                 Stop::Failed { batch: Some(batch), fault: Fault { kind: FaultKind::Query, message } }
             });
         }
-        let session = self.store.session(&job.tenant, key).await?;
         let name = job.spec.queries[batch].name.as_deref();
-        let start = session.start(identity, name, snapshot.taken_at(), self.config.retention.sessions());
-        if tenant.settings.session_policy == SessionPolicy::Hold {
-            let increments = self.store.increments(&job.tenant, key, u32::MAX).await?;
-            return Ok(session::hold(start, &increments, identity));
-        }
-        Ok(start)
+        Ok(past.start(identity, name, snapshot.taken_at(), self.config.retention.sessions()))
     }
 }
 
@@ -83,6 +75,7 @@ fn place(
         known: now.position.clone(),
         to: now.clone(),
         lacks_deletions: false,
+        undelivered: None,
     };
     let has_forgotten = |position: &Position| match tells_deletions_of {
         Some(object) => snapshot.knows_deletions_since(object, position).map(|knows| !knows),
@@ -119,7 +112,7 @@ fn place(
         Some(shown) => snapshot.later(Position(shown), Position(from.position.clone()))?.0,
         None => to.position.clone(),
     };
-    Ok(Scope { identity, full: None, from: Some(from), to, known, lacks_deletions })
+    Ok(Scope { identity, full: None, from: Some(from), to, known, lacks_deletions, undelivered: None })
 }
 
 /// What to read for a scope. Without one, in a stateless job: what lives, and with `deleted` (which the submit has checked)

@@ -21,6 +21,7 @@ use crate::{
     job::{
         BatchState, Encryption, Event, Fault, FaultKind, FileId, Flag, Format, FullReason, Identity, Increment, Job,
         JobId, Language, Output, Query, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
+        session::Undelivered,
     },
 };
 
@@ -467,6 +468,7 @@ fn both_scoped(position: &str) -> Vec<Event> {
         to: to.clone(),
         known: position.into(),
         lacks_deletions: true,
+        undelivered: Some(Undelivered { increment: 7, is_held: true }),
     };
     let started = |batch| Event::BatchStarted { batch, at: at(4), scope: Some(scope(batch)) };
     vec![Event::Began(to.clone()), started(0), finished(0), started(1), finished(1)]

@@ -60,7 +60,8 @@ fn run_up_to(queries: &[Query], position: i64, to: i64) -> Job {
     for (batch, query) in queries.iter().enumerate() {
         let (identity, known) = (identity(query), position.to_string());
         let from = Some(mark(to - 1));
-        let scope = Scope { identity, full: None, from, to: mark(to), known, lacks_deletions: false };
+        let scope =
+            Scope { identity, full: None, from, to: mark(to), known, lacks_deletions: false, undelivered: None };
         job.apply(Event::BatchStarted { batch, at: at(position), scope: Some(scope) }).unwrap();
         let id = FileId::new(at(position));
         let file = ResultFile { id, path: id.to_string(), rows: 1, bytes: 10, sha256: String::new() };

@@ -48,7 +48,7 @@ pub fn find(tx: &Transaction<'_>, id: JobId) -> Result<Option<Job>> {
                       ended_at, fault
                  FROM jobs WHERE id = ?";
     let Some(mut job) = tx.prepare_cached(sql)?.query_row([Text(id)], job_of).optional()? else { return Ok(None) };
-    let sql = "SELECT id, state, message, started_at, ended_at, scope, output FROM batches
+    let sql = "SELECT id, state, message, started_at, ended_at, will_be_full, scope, output FROM batches
                 WHERE job = ? ORDER BY ordinal";
     let mut batches = tx.prepare_cached(sql)?;
     job.batches = batches.query_map([Text(id)], batch_of)?.collect::<Result<_, _>>()?;
@@ -194,8 +194,8 @@ pub(super) fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> 
 }
 
 fn save_batch(tx: &Transaction<'_>, job: JobId, ordinal: usize, batch: &Batch) -> Result<()> {
-    let sql = "INSERT OR REPLACE INTO batches (job, ordinal, id, state, message, started_at, ended_at, scope, output)
-               VALUES (:job, :ordinal, :id, :state, :message, :started_at, :ended_at, :scope, :output)";
+    let sql = "INSERT OR REPLACE INTO batches (job, ordinal, id, state, message, started_at, ended_at, will_be_full, scope, output)
+               VALUES (:job, :ordinal, :id, :state, :message, :started_at, :ended_at, :will_be_full, :scope, :output)";
     tx.prepare_cached(sql)?.execute(named_params! {
         ":job": Text(job),
         ":ordinal": ordinal.cast_signed(),
@@ -204,6 +204,7 @@ fn save_batch(tx: &Transaction<'_>, job: JobId, ordinal: usize, batch: &Batch) -
         ":message": batch.message,
         ":started_at": batch.started_at.map(At),
         ":ended_at": batch.ended_at.map(At),
+        ":will_be_full": batch.will_be_full,
         ":scope": batch.scope.as_ref().map(Json),
         ":output": batch.output.as_ref().map(Json),
     })?;
@@ -236,6 +237,7 @@ fn batch_of(row: &Row<'_>) -> rusqlite::Result<Batch> {
         message: row.get("message")?,
         started_at: instant(row, "started_at")?,
         ended_at: instant(row, "ended_at")?,
+        will_be_full: row.get("will_be_full")?,
         scope: row.get::<_, Option<Json<_>>>("scope")?.map(|scope| scope.0),
         output: row.get::<_, Option<Json<_>>>("output")?.map(|output| output.0),
     })

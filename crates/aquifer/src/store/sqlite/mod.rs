@@ -42,7 +42,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0005_callouts.sql"),
     include_str!("../../../migrations/sqlite/0006_turns_and_downloads.sql"),
     include_str!("../../../migrations/sqlite/0007_rights.sql"),
-    include_str!("../../../migrations/sqlite/0009_masked.sql"),
+    include_str!("../../../migrations/sqlite/0008_masked.sql"),
+    include_str!("../../../migrations/sqlite/0009_expectations.sql"),
 ];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
