@@ -11,6 +11,7 @@ use export::{
     encrypt::Recipient,
     file::{FileSpec, FinishedFile, Limits, Progress},
 };
+use jiff::Timestamp;
 use zoql::{bound, catalog::FieldType};
 
 use super::{
@@ -40,11 +41,35 @@ impl Runner {
         batch: usize,
         progress: &Arc<Progress>,
     ) -> Result<(), Stop> {
+        let limits = &attempt.tenant.settings.limits;
+        let started_at = self.clock.now();
+        let output = tokio::select! {
+            output = self.output(attempt, batch, progress, started_at) => output?,
+            () = self.clock.sleep_until(started_at + limits.query_time()) => {
+                let message = format!("the query ran longer than {} s", limits.query_seconds);
+                let fault = Fault { kind: FaultKind::TimeLimit, message };
+                return Err(Stop::Failed { batch: Some(batch), fault });
+            }
+        };
+        let (rows, files) = (output.rows, output.files.len());
+        let bytes: u64 = output.files.iter().map(|file| file.bytes).sum();
+        tracing::info!(job = %attempt.job.id, batch, rows, bytes, files, "written");
+        let done = Event::BatchFinished { batch, at: self.clock.now(), output };
+        self.store.apply(attempt.job.id, Some(attempt.lease), done).await?;
+        Ok(())
+    }
+
+    /// Finds out which rows a query returns, and writes them.
+    async fn output(
+        &self,
+        attempt: &Attempt<'_>,
+        batch: usize,
+        progress: &Arc<Progress>,
+        started_at: Timestamp,
+    ) -> Result<Output, Stop> {
         let Attempt { job, tenant, lease, snapshot, .. } = attempt;
         let settings = &tenant.settings;
         let failed = |kind, message| Stop::Failed { batch: Some(batch), fault: Fault { kind, message } };
-        let started_at = self.clock.now();
-        let deadline = started_at + settings.limits.query_time();
         let query = &job.spec.queries[batch];
         let compiled = compile(attempt, query).map_err(|fault| Stop::Failed { batch: Some(batch), fault })?;
         let plan = attempt.plan(batch, &compiled.query)?;
@@ -81,13 +106,7 @@ impl Runner {
             let files = export::file::write_segments(parts, &spec, &limits, |_| places.next(), &watched)?;
             Ok((files, places, compiled.canonical))
         });
-        let written = tokio::select! {
-            written = writing => written.map_err(Stop::internal)?,
-            () = self.clock.sleep_until(deadline) => {
-                let seconds = settings.limits.query_seconds;
-                return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
-            }
-        };
+        let written = writing.await.map_err(Stop::internal)?;
         let (files, places, canonical) = written.map_err(|failure| match failure {
             Failure::Source(error) => Stop::source(Some(batch), &error),
             Failure::Storage(error) => {
@@ -99,13 +118,9 @@ impl Runner {
             Failure::Cancelled => Stop::Lost,
         })?;
         let files = places.filled(&files);
-        let (rows, bytes) = files.iter().fold((0, 0), |(rows, bytes), file| (rows + file.rows, bytes + file.bytes));
-        tracing::info!(job = %job.id, batch, rows, bytes, files = files.len(), "written");
+        let rows = files.iter().map(|file| file.rows).sum();
         let segmented = is_segmented || files.len() > 1;
-        let output = Output { rows, files, segmented, canonical, columns };
-        let done = Event::BatchFinished { batch, at: self.clock.now(), output };
-        self.store.apply(job.id, Some(lease), done).await?;
-        Ok(())
+        Ok(Output { rows, files, segmented, canonical, columns })
     }
 
     async fn recipient(&self, job: &Job) -> Result<Recipient, Stop> {

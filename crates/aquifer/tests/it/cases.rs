@@ -51,6 +51,7 @@ scenarios! {
     pages
     partners
     queries
+    query_time
     queue
     quirks
     refusals
