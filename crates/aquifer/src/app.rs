@@ -3,7 +3,8 @@
 use std::{fs::File, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use jiff::SignedDuration;
+use engine::Source;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -91,14 +92,14 @@ impl App {
     async fn keep_up(self: Arc<Self>) {
         loop {
             let now = self.clock.now();
-            if let Err(error) = self.tidy().await {
-                tracing::error!(%error, "cannot tidy up");
-            }
+            // It has said what it could not do, and tries again next time.
+            let _ = self.tidy().await;
             self.clock.sleep_until(now + UPKEEP).await;
         }
     }
 
-    /// One round of upkeep.
+    /// One round of upkeep. What cannot be done, for one tenant or at all, keeps nothing else from being done; each fault is
+    /// logged, and the first one answered.
     pub async fn tidy(&self) -> anyhow::Result<()> {
         let retention = Retention {
             files: self.config.retention.files(),
@@ -109,18 +110,27 @@ impl App {
         };
         let now = self.clock.now();
         self.doors.cursors.expire(now);
-        self.store.expire(now, retention).await?;
-        self.store.tidy().await?;
-        self.results.sweep(&*self.store).await?;
+        let mut steps = vec![
+            self.store.expire(now, retention).await.context("cannot purge what is over"),
+            self.store.tidy().await.context("cannot tidy up the store"),
+            self.results.sweep(&*self.store).await.context("cannot sweep the result files"),
+        ];
         let deleted_before = now - self.config.retention.deleted();
-        // Last, for it may have to wait until a load is done.
         for tenant in self.tenants.iter() {
-            let tenant = tenant.clone();
-            let upkeep = move || tenant.source.purge_deleted(deleted_before).and_then(|_| tenant.source.tidy());
-            tokio::task::spawn_blocking(upkeep).await??;
+            let done = tidy_data(tenant.source.clone(), deleted_before).await;
+            steps.push(done.with_context(|| format!("cannot tidy up the data of the tenant {}", tenant.name)));
         }
-        Ok(())
+        let mut faults = steps.into_iter().filter_map(Result::err).inspect(|fault| tracing::error!("{fault:#}"));
+        let first = faults.next();
+        faults.for_each(drop);
+        first.map_or(Ok(()), Err)
     }
+}
+
+async fn tidy_data(source: Arc<dyn Source>, deleted_before: Timestamp) -> anyhow::Result<()> {
+    // Both, whatever the first comes to.
+    let both = move || source.purge_deleted(deleted_before).map(drop).and(source.tidy());
+    Ok(tokio::task::spawn_blocking(both).await??)
 }
 
 impl Running {

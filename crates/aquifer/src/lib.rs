@@ -19,6 +19,7 @@ pub mod conversion;
 pub mod demo;
 pub mod http;
 pub mod job;
+pub mod past;
 pub mod recipient;
 pub mod results;
 pub mod runner;

@@ -60,12 +60,16 @@ impl Results {
 
     /// Deletes what the store does not name: what dead runners left, cancelled jobs, purged files.
     ///
-    /// The folder is listed first and the store asked then, so a file that is published meanwhile is found to be named.
+    /// The folder is listed first and the store asked then, so a file that is published meanwhile is found to be named. What
+    /// cannot be deleted is said, and left for the next time.
     pub async fn sweep(&self, store: &dyn Store) -> anyhow::Result<()> {
         for (name, path) in entries(&self.dir)? {
-            match name.parse() {
-                Ok(job) => self.sweep_job(store, job).await?,
-                Err(_) => tracing::warn!(path = %path.display(), "this is not ours, and is left where it is"),
+            let Ok(job) = name.parse() else {
+                tracing::warn!(path = %path.display(), "this is not ours, and is left where it is");
+                continue;
+            };
+            if let Err(error) = self.sweep_job(store, job).await {
+                tracing::warn!(%job, %error, "cannot sweep its files");
             }
         }
         Ok(())
@@ -77,9 +81,12 @@ impl Results {
         let found = leaves(&dir)?;
         let kept = store.kept(job).await?;
         for path in found {
-            if !self.is_kept(&path, &kept) {
-                delete(&path)?;
-                tracing::debug!(path = %path.display(), "swept");
+            if self.is_kept(&path, &kept) {
+                continue;
+            }
+            match delete(&path) {
+                Ok(()) => tracing::debug!(path = %path.display(), "swept"),
+                Err(error) => tracing::warn!(path = %path.display(), %error, "cannot be deleted"),
             }
         }
         if kept.attempt.is_some() {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use export::CellSink;
 use jiff::Timestamp;
-use zoql::{Catalog, bound};
+use zoql::{Catalog, bound, catalog::ObjectId};
 
 use crate::Result;
 
@@ -15,8 +15,9 @@ pub trait Source: Send + Sync {
 
     fn begin(&self) -> Result<Arc<dyn Snapshot>>;
 
-    /// Forgets rows that were deleted before an instant; answers how many. Snapshots that are open keep what they see, later
-    /// ones know by [`Snapshot::knows_deletions_since`] that something is missing.
+    /// Forgets rows that were deleted before an instant; answers how many: none while a load runs, for it never waits.
+    /// Snapshots that are open keep what they see, later ones know by [`Snapshot::knows_deletions_since`] that something is
+    /// missing.
     fn purge_deleted(&self, before: Timestamp) -> Result<u64>;
 
     /// The source's own upkeep, to be called now and then. Never waits for anybody.
@@ -34,10 +35,11 @@ pub trait Snapshot: Send + Sync {
     /// The later one of two positions.
     fn later(&self, one: Position, other: Position) -> Result<Position>;
 
-    /// Whether every row that was deleted after a position is still there to be told of.
-    fn knows_deletions_since(&self, position: &Position) -> Result<bool>;
+    /// Whether every row of an object that was deleted after a position is still there to be told of.
+    fn knows_deletions_since(&self, object: ObjectId, position: &Position) -> Result<bool>;
 
-    /// The instant of the view; `now` and `today` in queries mean this.
+    /// The instant of the view; `now` and `today` in queries mean this. What changes behind the view changes at this instant
+    /// or later.
     fn taken_at(&self) -> Timestamp;
 
     /// The object model of this view: queries are bound against it, and only against it.

@@ -1,7 +1,7 @@
 //! Answers about jobs. Which keys are there matters as much as what they say: tap-zuora takes a top-level `message` for
 //! failure, others test for `fileId` and `segments`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::{
     config::Tenant,
     job::{
         Batch, BatchId, BatchState, Deleted, Encryption, FaultKind, FileId, Format, FullReason, Job, JobId, Query,
-        Scope, SnapshotMark, Spec, State,
+        Scope, SnapshotMark, Spec, State, session::Undelivered,
     },
 };
 
@@ -139,15 +139,11 @@ pub struct Mark<'a> {
     position: &'a str,
 }
 
-/// To a submit that was accepted. Neither `startTime` nor any `message`. `full` is what each batch is going to be, as far as
-/// is known.
-pub fn submitted<'a>(job: &'a Job, full: &[bool], tenant: &Tenant) -> JobAnswer<'a> {
-    let batches = job.spec.queries.iter().zip(&job.batches).zip(full);
-    let batch = |((query, batch), full): ((_, &Batch), &bool)| BatchAnswer {
-        batch_id: Some(batch.id),
-        full: *full,
-        ..pending(query)
-    };
+/// To a submit that was accepted. Neither `startTime` nor any `message`.
+pub fn submitted<'a>(job: &'a Job, tenant: &Tenant) -> JobAnswer<'a> {
+    let batches = job.spec.queries.iter().zip(&job.batches);
+    let batch =
+        |(query, batch): (_, &Batch)| BatchAnswer { batch_id: Some(batch.id), full: batch.is_full(), ..pending(query) };
     let time = job.spec.incremental_time;
     JobAnswer {
         batches: batches.map(batch).collect(),
@@ -211,12 +207,24 @@ pub fn status<'a>(job: &'a Job, tenant: &Tenant, rows_so_far: RowsSoFar<'_>) -> 
 }
 
 /// What was to be said at the submit, and what its batches have found out since.
-fn warnings(job: &Job) -> Vec<Cow<'_, str>> {
+pub fn warnings(job: &Job) -> Vec<Cow<'_, str>> {
+    let scopes = job.batches.iter().filter_map(|batch| batch.scope.as_ref());
+    let undelivered = undelivered(scopes.filter_map(|scope| scope.undelivered)).into_iter().map(Cow::from);
     let lacks_deletions = |batch: &Batch| batch.scope.as_ref().is_some_and(|scope| scope.lacks_deletions);
     let lacking = job.batches.iter().zip(1..).filter(|(batch, _)| lacks_deletions(batch)).map(|(_, number)| {
         format!("incrementalTime is before deletions that are no longer kept: query {number} may lack some").into()
     });
-    job.warnings.iter().map(|warning| warning.as_str().into()).chain(lacking).collect()
+    job.warnings.iter().map(|warning| warning.as_str().into()).chain(undelivered).chain(lacking).collect()
+}
+
+/// A word about each increment that has not arrived.
+pub fn undelivered(increments: impl Iterator<Item = Undelivered>) -> Vec<String> {
+    let words = increments.map(|Undelivered { increment, is_held }| {
+        let then = if is_held { "this job covers its window once more" } else { "replay it if it was lost" };
+        format!("increment {increment} of this session was not downloaded whole: {then}")
+    });
+    // Most queries of a job have it in common.
+    words.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// What every answer says back of the request.
@@ -291,7 +299,7 @@ fn batch_answer<'a>(
         segments: segmented.map(|output| output.files.iter().map(|file| file.id).collect()),
         batch_id: Some(batch.id),
         message: Some(&batch.message),
-        full: job.spec.incremental_time.is_none() && batch.scope.as_ref().is_none_or(|scope| scope.full.is_some()),
+        full: batch.is_full(),
         full_reason: batch.scope.as_ref().and_then(|scope| scope.full),
         window: batch.scope.as_ref().map(|scope| window(scope, zone)),
         started_at: batch.started_at.map(|at| Time::new(at, zone)),

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     access::{self, Rights},
     config,
-    job::{Deleted, Encryption, Flag, Format, Language, Query, Reads, Spec},
+    job::{Deleted, Encryption, Flag, Format, Identity, Language, Query, Reads, Spec},
 };
 
 /// The WSDL version of a query that does not say. Fixed, so that a query's columns do not change with a new release.
@@ -44,6 +44,8 @@ pub struct Checked {
     pub warnings: Vec<String>,
     pub reads: Reads,
     pub skipped: Vec<Skipped>,
+    /// Of its queries, in their order.
+    pub identities: Vec<Identity>,
 }
 
 /// A query that is not run, because the client may not read all that it names.
@@ -188,6 +190,7 @@ fn refuse(faults: Vec<QueryFault>, error: fn(Vec<QueryFault>) -> Error) -> Resul
 fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
     let (mut wrong, mut undeletable, mut unknown_currencies) = (Vec::new(), Vec::new(), Vec::new());
     let (mut warnings, mut skipped, mut objects) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut asked = Vec::new();
     for (index, query) in spec.queries.iter().enumerate() {
         let most = rules.tenant.limits.query_characters;
         if query.text.chars().count() > most {
@@ -202,7 +205,10 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
                     undeletable.push(QueryFault::beside(index, query, "deleted-unsupported", why));
                 }
                 match currencies::plan(query, &compiled.query, rules.catalog, rules.tenant) {
-                    Ok(plan) => warnings.extend(currencies::warning(query, rules.tenant, plan.is_some())),
+                    Ok(plan) => {
+                        warnings.extend(currencies::warning(query, rules.tenant, plan.is_some()));
+                        asked.push((query, compiled.canonical, plan.map(|plan| plan.currencies())));
+                    }
                     Err(unknown) => {
                         let fault = QueryFault::beside(index, query, "unknown-currency", unknown.to_string());
                         unknown_currencies.push(fault);
@@ -238,7 +244,10 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
     }
     warnings.extend(skipped.iter().map(|skipped| skipped.warning(spec)));
     let reads = Reads { objects: Some(objects.into_iter().collect()), ..rules.rights.rows() };
-    Ok(Checked { warnings, reads, skipped })
+    let identity =
+        |(query, canonical, currencies): (_, String, _)| Identity::new(query, &canonical, &reads, currencies);
+    let identities = asked.into_iter().map(identity).collect();
+    Ok(Checked { warnings, reads, skipped, identities })
 }
 
 impl Rules<'_> {

@@ -4,11 +4,8 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use engine::load::{self, Input};
 
-use super::load::describe;
-use crate::{
-    clock::{Clock, System},
-    config::TenantArgs,
-};
+use super::load::{begin, describe};
+use crate::{clock::System, config::TenantArgs};
 
 /// Delete rows from the data by their Ids
 ///
@@ -25,9 +22,8 @@ pub struct Args {
 
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let clock = Arc::new(System);
-        let source = self.tenant.config()?.open_source(&self.tenant.name, clock.clone())?;
-        let counts = load::delete(&source, &Input { object: self.object.clone(), path: self.file }, clock.now())?;
+        let source = self.tenant.config()?.open_source(&self.tenant.name, Arc::new(System))?;
+        let counts = load::delete(begin(&source)?, &Input { object: self.object.clone(), path: self.file })?;
         eprintln!("{}: {}", self.object, describe(&counts));
         if counts.unchanged > 0 {
             eprintln!("unchanged are the Ids that no live row has");

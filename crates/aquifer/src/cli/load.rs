@@ -11,15 +11,13 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use engine::{
     Source,
+    embedded::{Embedded, Load},
     load::{self, Counts, Input, Options, Report, Step},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
 
-use crate::{
-    clock::{Clock, System},
-    config::TenantArgs,
-};
+use crate::{clock::System, config::TenantArgs};
 
 /// Load rows into the data: CSV or NDJSON, plain or gzipped, inserted or updated by Id
 ///
@@ -77,8 +75,7 @@ enum OnError {
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.tenant.config()?;
-        let clock = Arc::new(System);
-        let source = config.open_source(&self.tenant.name, clock.clone())?;
+        let source = config.open_source(&self.tenant.name, Arc::new(System))?;
         let inputs = match (&self.dir, &self.object) {
             (Some(dir), _) => load::directory(source.catalog()?.as_ref(), dir)?,
             (None, Some(object)) => {
@@ -94,8 +91,9 @@ impl Args {
         let options =
             Options { zone, custom: self.custom, whole: self.whole, rejects: skip.then(|| self.rejects.clone()) };
 
+        let load = begin(&source)?;
         let progress = Progress::new(&inputs);
-        let loaded = load::load(&source, &inputs, &options, clock.now(), &mut |step| progress.show(step));
+        let loaded = load::load(load, &inputs, &options, &mut |step| progress.show(step));
         progress.bar.finish_and_clear();
         let report = loaded?;
         if self.json {
@@ -119,6 +117,18 @@ impl Args {
             eprintln!("{rejected} rejected rows are in {}, with what is wrong with each", self.rejects.display());
         }
     }
+}
+
+/// Begins a load, with a word about clocks that are not to be trusted.
+pub(super) fn begin(source: &Embedded) -> engine::Result<Load> {
+    let load = source.begin_load_now()?;
+    if let Some(at) = load.ahead_of_the_clock() {
+        eprintln!(
+            "warning: the last load is of {at}, which by this clock is yet to come. Until then, `offset` holds back what is \
+             loaded and `incrementalTime` returns too much: see to the clocks of the machines that load"
+        );
+    }
+    Ok(load)
 }
 
 /// `3 inserted, 1 deleted`; what did not happen is not said.

@@ -154,10 +154,10 @@ pub struct Limits {
     pub queries: usize,
     /// Characters in one query; more are refused with 90005.
     pub query_characters: usize,
-    /// Time for one query; then the job is aborted with 90027.
+    /// Time for one query, from its beginning to its last row; then the job is aborted with 90027.
     pub query_seconds: u32,
-    /// Time for one job, from when a runner has taken it up; then it ends in the state `error`, with 90029. 0: no limit but
-    /// those of its queries.
+    /// Time for one job, from when a runner has taken it up; then it ends in the state `error`, with 90029. A job that is run
+    /// again has all of it again. 0: no limit but those of its queries.
     pub job_seconds: u32,
     /// Jobs submitted or executing at one time, for each of the two modes; one more is refused with 90028, unless there is
     /// a `queue`.
@@ -214,7 +214,8 @@ pub struct Retention {
     /// Deleted rows of the data, from their deletion. Who asks for deletions and was last here before one that has been
     /// purged gets a full load.
     pub deleted_days: u32,
-    /// How long a session may rest; then its next job is a full load.
+    /// How long a session may rest; then its next job is a full load. A query that its jobs have not had for twice as long is
+    /// forgotten, and begins with a full load, too.
     pub session_days: u32,
 }
 

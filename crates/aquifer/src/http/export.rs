@@ -11,10 +11,7 @@ use axum::{
     response::Response,
 };
 
-use super::{
-    jobs::{self, Accepted},
-    respond,
-};
+use super::{jobs, respond};
 use crate::{
     app::App,
     aqua::{
@@ -57,7 +54,7 @@ pub async fn create(
     let body = super::body::read(&app, body, app.config.server.body_bytes).await?;
     let utc = headers.get("datetimeutc").is_some_and(|utc| utc.as_bytes().eq_ignore_ascii_case(b"true"));
     let request = export::read(&body, utc)?;
-    let Accepted { job, .. } = jobs::accept(&app, &client, &tenant, request).await.map_err(export::refused)?;
+    let job = jobs::accept(&app, &client, &tenant, request).await.map_err(export::refused)?;
     tracing::info!(job = %job.id, client = client.name, "export submitted");
     app.runner.wake();
     Ok(respond::json(StatusCode::OK, &export::created(&job)))

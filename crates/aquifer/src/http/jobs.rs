@@ -17,15 +17,16 @@ use crate::{
         Error,
         answer::{self, JobAnswer},
         body::JobOrError,
-        callout, currencies, error,
+        callout, error,
         request::SubmitRequest,
         submit,
     },
-    config::SessionPolicy,
     job::{
-        Encryption, Event, Identity, Increment, Job, JobId, Query, Reads, Session, SessionKey, Spec, session::Start,
+        Encryption, Event, Identity, Job, JobId, Reads, SessionKey, Spec,
+        session::{Start, Undelivered},
     },
-    recipient, runner,
+    past::Past,
+    recipient,
     store::{Client, Refusal},
     tenant::Tenant,
 };
@@ -55,90 +56,80 @@ pub async fn submit(
     let mut request = submit::read(&body)?;
     request.spec.callout = callout::is_wanted(&request.spec, &tenant.settings);
     match accept(&app, &client, &tenant, request.clone()).await {
-        Ok(Accepted { job, full }) => {
+        Ok(job) => {
             tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
             app.runner.wake();
-            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full, &tenant.settings)))
+            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &tenant.settings)))
         }
         Err(error) => refuse(&app, &client, &tenant, &request.spec, error).await,
     }
-}
-
-/// A job that has been stored.
-pub(super) struct Accepted {
-    pub job: Job,
-    /// Whether each batch is going to be all that lives, as far as is known: jobs of its session that wait may change it.
-    pub full: Vec<bool>,
 }
 
 /// Stores the job of a request, if nothing is against it.
 pub(super) async fn accept(
     app: &App,
     client: &Client,
-    tenant: &Tenant,
+    tenant: &Arc<Tenant>,
     mut request: submit::Request,
-) -> Result<Accepted, Error> {
-    let rules =
-        submit::Rules { rights: &client.rights, tenant: &tenant.settings, catalog: &describe::catalog(tenant).await? };
-    let (mut session, mut unarrived) = (Session::default(), None);
+) -> Result<Job, Error> {
+    let mut past = None;
     if let Some(key) = request.spec.session() {
         app.doors.sent.write(&*app.store).await;
-        session = app.store.session(&tenant.name, &key).await?;
-        unarrived = unarrived_increment(app, tenant, &key).await?;
-        let last = session.last.as_ref().map(|last| last.queries.as_slice());
-        submit::settle(&mut request, rules.tenant, last.unwrap_or_default())?;
+        let read = Past::read(&*app.store, tenant, &key).await?;
+        submit::settle(&mut request, &tenant.settings, read.queries())?;
+        past = Some(read);
     }
     request.spec.reads_masked = client.reads_masked;
-    let submit::Checked { mut warnings, reads, skipped } = submit::check(&request, &rules)?;
-    request.spec.reads = reads;
-    warnings.extend(callout::warning(&request.spec, rules.tenant, &app.config.callout.allow));
-    warnings.extend(unarrived);
+    let (request, checked) = check(client, tenant, request).await?;
+    let submit::Checked { mut warnings, reads, skipped, identities } = checked;
+    let spec = Spec { reads, ..request.spec };
+    warnings.extend(callout::warning(&spec, &tenant.settings, &app.config.callout.allow));
     let now = app.clock.now();
-    let mut full = Vec::new();
-    for query in &request.spec.queries {
-        full.push(will_be_full(app, tenant, &rules, &request.spec, query, &session).await?);
-    }
-    if request.spec.encryption == Encryption::Pgp {
+    if spec.encryption == Encryption::Pgp {
         recipient::of_tenant(&*app.store, &tenant.name, now).await?;
     }
-    let mut job = Job::new(JobId::new(now), client.tenant.clone(), request.spec, warnings, now);
+    let mut job = Job::new(JobId::new(now), client.tenant.clone(), spec, warnings, now);
     for skipped in skipped {
         job.skip(skipped.query, &error::no_permission(&skipped.objects));
     }
+    let mut undelivered = Vec::new();
+    if let Some(past) = past.filter(|_| job.spec.incremental_time.is_none()) {
+        undelivered = expect(app, &mut job, &identities, &past).await?;
+    }
     app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
-    Ok(Accepted { job, full })
+    // As it is now; what is true when the job begins, its batches will say.
+    job.warnings.extend(answer::undelivered(undelivered.into_iter()));
+    Ok(job)
 }
 
-async fn will_be_full(
-    app: &App,
-    tenant: &Tenant,
-    rules: &submit::Rules<'_>,
-    spec: &Spec,
-    query: &Query,
-    session: &Session,
-) -> Result<bool, Error> {
-    let Some(key) = spec.session().filter(|_| spec.incremental_time.is_none()) else {
-        return Ok(spec.incremental_time.is_none());
-    };
-    let Ok(compiled) = submit::compile(query, spec, rules.catalog, rules.tenant) else { return Ok(true) };
-    let plan = currencies::plan(query, &compiled.query, rules.catalog, rules.tenant);
-    let currencies = plan.ok().flatten().map(|plan| plan.currencies());
-    let identity = Identity::new(query, &compiled.canonical, &spec.reads, currencies);
-    let start = session.start(&identity, query.name.as_deref(), app.clock.now(), app.config.retention.sessions());
-    let start = runner::hold(&*app.store, tenant, &key, &identity, start).await?;
-    Ok(matches!(start, Start::Full(_)))
+/// Holds a request against the rules, off the async threads: many long queries take a while to compile.
+async fn check(
+    client: &Client,
+    tenant: &Arc<Tenant>,
+    request: submit::Request,
+) -> Result<(submit::Request, submit::Checked), Error> {
+    let catalog = describe::catalog(tenant).await?;
+    let (rights, tenant) = (client.rights.clone(), tenant.clone());
+    let checking = tokio::task::spawn_blocking(move || {
+        let rules = submit::Rules { rights: &rights, tenant: &tenant.settings, catalog: &catalog };
+        let checked = submit::check(&request, &rules)?;
+        Ok((request, checked))
+    });
+    checking.await.map_err(|error| Error::Internal(error.to_string()))?
 }
 
-/// A word about the session's last increment, if it has not arrived.
-async fn unarrived_increment(app: &App, tenant: &Tenant, key: &SessionKey) -> Result<Option<String>, Error> {
-    let then = match tenant.settings.session_policy {
-        SessionPolicy::Advance => return Ok(None),
-        SessionPolicy::Warn => "replay it if it was lost",
-        SessionPolicy::Hold => "this job covers its window once more",
-    };
-    let last = app.store.last_increment(&tenant.name, key).await?.filter(|increment| !increment.is_delivered());
-    let said = |last: Increment| format!("increment {} of this session was not downloaded whole: {then}", last.number);
-    Ok(last.map(said))
+/// Says of each batch of a session's new job whether it is going to be all that lives, as far as is known. Answers what the
+/// client may have lost before.
+async fn expect(app: &App, job: &mut Job, identities: &[Identity], past: &Past) -> Result<Vec<Undelivered>, Error> {
+    let lifetime = app.config.retention.sessions();
+    let mut undelivered = Vec::new();
+    for ((batch, query), identity) in job.batches.iter_mut().zip(&job.spec.queries).zip(identities) {
+        let name = query.name.as_deref();
+        let next = past.next(&*app.store, identity, name, job.submitted_at, lifetime).await?;
+        batch.will_be_full = matches!(next.start, Start::Full(_));
+        undelivered.extend(next.undelivered);
+    }
+    Ok(undelivered)
 }
 
 /// Says why there is no job, and keeps it for whoever is asked later.

@@ -154,17 +154,18 @@ pub async fn replay(
     let Increment { job: original, number, .. } = find(&app, &client, &tenant, &key, &number).await?;
     // It ends at the snapshot: a row of the window may have changed since, and is then found only behind its end.
     let spec = Spec { replay: Some(number), offset: None, reads_masked: client.reads_masked, ..original.spec };
-    let full = original.batches.iter().map(|batch| batch.scope.as_ref().is_none_or(|scope| scope.full.is_some()));
-    let full: Vec<bool> = full.collect();
     let now = app.clock.now();
     let mut job = Job::new(JobId::new(now), client.tenant.clone(), spec, Vec::new(), now);
-    for (at, batch) in original.batches.iter().enumerate().filter(|(_, batch)| batch.state == BatchState::Skipped) {
-        job.skip(at, &batch.message);
+    for (at, batch) in original.batches.iter().enumerate() {
+        job.batches[at].will_be_full = batch.is_full();
+        if batch.state == BatchState::Skipped {
+            job.skip(at, &batch.message);
+        }
     }
     app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
     tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
     app.runner.wake();
-    Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &full, &tenant.settings)))
+    Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &tenant.settings)))
 }
 
 async fn find(

@@ -52,6 +52,9 @@ pub struct Batch {
     pub message: String,
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    /// Whether it is going to be all that lives, as far as was known at the submit: jobs of its session that were before it may
+    /// have changed that.
+    pub will_be_full: bool,
     /// Which rows it returns; none before it has started, and in stateless jobs.
     pub scope: Option<Scope>,
     /// Published with the end of the job.
@@ -229,6 +232,8 @@ pub enum Event {
     Cancelled {
         at: Timestamp,
     },
+    /// Its runner is no more: it is to be run from the start.
+    Orphaned,
     /// The runner gives it back unharmed, to be run from the start: this attempt does not count.
     Released,
     /// The runner could not do it, but later another may: it is to be run from the start.
@@ -256,8 +261,9 @@ pub struct Illegal {
 const MESSAGE_CHARACTERS: usize = 2048;
 
 impl Job {
+    /// Its batches return everything that lives, unless they are told otherwise.
     pub fn new(id: JobId, tenant: String, spec: Spec, warnings: Vec<String>, now: Timestamp) -> Job {
-        let batches = spec.queries.iter().map(|_| Batch::pending(BatchId::new(now))).collect();
+        let batches = spec.queries.iter().map(|_| Batch::pending(BatchId::new(now), true)).collect();
         Job {
             id,
             tenant,
@@ -288,6 +294,7 @@ impl Job {
                 self.attempt += 1;
                 self.restart(State::Executing);
             }
+            Event::Orphaned if executing => self.restart(State::Submitted),
             Event::Released if executing => {
                 self.attempt = self.attempt.saturating_sub(1);
                 self.restart(State::Submitted);
@@ -309,7 +316,8 @@ impl Job {
             Event::Completed { at } if executing && self.batches.iter().all(Batch::is_done) => {
                 self.end(State::Completed, BatchState::Completed, at);
             }
-            Event::Failed { at, batch, fault } if executing => self.fail(at, batch, fault),
+            // A job that no runner has lived to see the end of fails while it waits for another.
+            Event::Failed { at, batch, fault } if !self.state.is_terminal() => self.fail(at, batch, fault),
             Event::Cancelled { at } if !self.state.is_terminal() => {
                 self.end(State::Cancelled, BatchState::Cancelled, at);
             }
@@ -345,7 +353,7 @@ impl Job {
         self.postponed_until = None;
         self.snapshot = None;
         for batch in self.batches.iter_mut().filter(|batch| batch.state != BatchState::Skipped) {
-            *batch = Batch::pending(batch.id);
+            *batch = Batch::pending(batch.id, batch.will_be_full);
         }
     }
 
@@ -380,13 +388,19 @@ impl Batch {
         self.output.is_some() || self.state == BatchState::Skipped
     }
 
-    fn pending(id: BatchId) -> Batch {
+    /// Whether it is all that lives, as far as is known.
+    pub fn is_full(&self) -> bool {
+        self.scope.as_ref().map_or(self.will_be_full, |scope| scope.full.is_some())
+    }
+
+    fn pending(id: BatchId, will_be_full: bool) -> Batch {
         Batch {
             id,
             state: BatchState::Pending,
             message: String::new(),
             started_at: None,
             ended_at: None,
+            will_be_full,
             scope: None,
             output: None,
         }

@@ -81,6 +81,17 @@ pub struct Scope {
     /// Whether deletions of the window have been purged, and so may be missing.
     #[serde(default)]
     pub lacks_deletions: bool,
+    /// What the client may have lost when the job began.
+    #[serde(default)]
+    pub undelivered: Option<Undelivered>,
+}
+
+/// An increment that was not downloaded whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered {
+    pub increment: u32,
+    /// Whether its window is covered once more.
+    pub is_held: bool,
 }
 
 /// Why a stateful batch returns everything.
@@ -195,25 +206,32 @@ impl Increment {
         self.acknowledged_at.or(self.replayed_at).is_some() || self.job.is_delivered(&self.downloads)
     }
 
-    fn scope(&self, identity: &Identity) -> Option<&Scope> {
+    pub fn scope(&self, identity: &Identity) -> Option<&Scope> {
         self.job.batches.iter().filter_map(|batch| batch.scope.as_ref()).find(|scope| scope.identity == *identity)
     }
 }
 
-/// Where the next window of a query must begin so that it covers what the last increments, newest first, have had for it
-/// and not delivered; `None` if they have. Reads no more of them than it must.
-pub fn lost<E>(
-    increments: impl Iterator<Item = Result<Increment, E>>,
-    identity: &Identity,
-) -> Result<Option<Start>, E> {
-    let mut lost = None;
+/// What the last increments have had for a query and not delivered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lost {
+    /// Where the next window must begin so that it covers all of it.
+    pub start: Start,
+    /// The last of them.
+    pub increment: u32,
+}
+
+/// Looks for what was lost of a query in its session's increments, newest first. Reads no more of them than it must: up to one
+/// that was delivered.
+pub fn lost<E>(increments: impl Iterator<Item = Result<Increment, E>>, identity: &Identity) -> Result<Option<Lost>, E> {
+    let mut lost: Option<Lost> = None;
     for increment in increments {
         let increment = increment?;
         let Some(scope) = increment.scope(identity) else { continue };
         if increment.is_delivered() {
             break;
         }
-        lost = Some(scope.start_again());
+        let last = lost.map_or(increment.number, |lost| lost.increment);
+        lost = Some(Lost { start: scope.start_again(), increment: last });
     }
     Ok(lost)
 }

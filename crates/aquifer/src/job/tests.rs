@@ -138,7 +138,8 @@ fn what_the_state_does_not_allow_changes_nothing() {
     let events = || {
         let taken = [Event::Taken, snapshot(), started(0), finished(0), started(7)];
         let ends = [Event::Completed { at: at(9) }, failed(None), failed_by(FaultKind::JobTimeLimit, None)];
-        let others = [Event::Cancelled { at: at(9) }, Event::Released, Event::Postponed { until: at(10) }];
+        let others =
+            [Event::Cancelled { at: at(9) }, Event::Orphaned, Event::Released, Event::Postponed { until: at(10) }];
         taken.into_iter().chain(ends).chain(others)
     };
     let mut allowed = Vec::new();
@@ -159,12 +160,15 @@ fn what_the_state_does_not_allow_changes_nothing() {
     }
     let expected = [
         "submitted Taken executing",
+        "submitted Failed aborted",
+        "submitted Failed error",
         "submitted Cancelled cancelled",
         "executing Taken executing",
         "executing Completed completed",
         "executing Failed aborted",
         "executing Failed error",
         "executing Cancelled cancelled",
+        "executing Orphaned submitted",
         "executing Released submitted",
         "executing Postponed submitted",
     ];

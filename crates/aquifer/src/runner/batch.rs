@@ -11,6 +11,7 @@ use export::{
     encrypt::Recipient,
     file::{FileSpec, FinishedFile, Limits, Progress},
 };
+use jiff::Timestamp;
 use zoql::{bound, catalog::FieldType};
 
 use super::{
@@ -40,16 +41,39 @@ impl Runner {
         batch: usize,
         progress: &Arc<Progress>,
     ) -> Result<(), Stop> {
+        let limits = &attempt.tenant.settings.limits;
+        let started_at = self.clock.now();
+        let output = tokio::select! {
+            output = self.output(attempt, batch, progress, started_at) => output?,
+            () = self.clock.sleep_until(started_at + limits.query_time()) => {
+                let message = format!("the query ran longer than {} s", limits.query_seconds);
+                let fault = Fault { kind: FaultKind::TimeLimit, message };
+                return Err(Stop::Failed { batch: Some(batch), fault });
+            }
+        };
+        let (rows, files) = (output.rows, output.files.len());
+        let bytes: u64 = output.files.iter().map(|file| file.bytes).sum();
+        tracing::info!(job = %attempt.job.id, batch, rows, bytes, files, "written");
+        let done = Event::BatchFinished { batch, at: self.clock.now(), output };
+        self.store.apply(attempt.job.id, Some(attempt.lease), done).await?;
+        Ok(())
+    }
+
+    /// Finds out which rows a query returns, and writes them.
+    async fn output(
+        &self,
+        attempt: &Attempt<'_>,
+        batch: usize,
+        progress: &Arc<Progress>,
+        started_at: Timestamp,
+    ) -> Result<Output, Stop> {
         let Attempt { job, tenant, lease, snapshot, .. } = attempt;
         let settings = &tenant.settings;
-        let failed = |kind, message| Stop::Failed { batch: Some(batch), fault: Fault { kind, message } };
-        let started_at = self.clock.now();
-        let deadline = started_at + settings.limits.query_time();
         let query = &job.spec.queries[batch];
         let compiled = compile(attempt, query).map_err(|fault| Stop::Failed { batch: Some(batch), fault })?;
         let plan = attempt.plan(batch, &compiled.query)?;
         let currencies = plan.as_ref().map(Plan::currencies);
-        let scope = self.scope(attempt, batch, &compiled.canonical, currencies).await?;
+        let scope = self.scope(attempt, batch, &compiled, currencies).await?;
         let rows = rows(job, query, scope.as_ref());
         let in_segments = comes_in_segments(settings, &compiled.query, scope.as_ref());
         self.store.apply(job.id, Some(lease), Event::BatchStarted { batch, at: started_at, scope }).await?;
@@ -81,13 +105,7 @@ impl Runner {
             let files = export::file::write_segments(parts, &spec, &limits, |_| places.next(), &watched)?;
             Ok((files, places, compiled.canonical))
         });
-        let written = tokio::select! {
-            written = writing => written.map_err(|error| Stop::internal(job.id, error))?,
-            () = self.clock.sleep_until(deadline) => {
-                let seconds = settings.limits.query_seconds;
-                return Err(failed(FaultKind::TimeLimit, format!("the query ran longer than {seconds} s")));
-            }
-        };
+        let written = writing.await.map_err(|error| Stop::internal(job.id, error))?;
         let (files, places, canonical) = written.map_err(|failure| match failure {
             Failure::Source(error) => Stop::source(job.id, Some(batch), &error),
             Failure::Storage(error) => {
@@ -102,13 +120,9 @@ impl Runner {
             Failure::Cancelled => Stop::Lost,
         })?;
         let files = places.filled(&files);
-        let (rows, bytes) = files.iter().fold((0, 0), |(rows, bytes), file| (rows + file.rows, bytes + file.bytes));
-        tracing::info!(job = %job.id, batch, rows, bytes, files = files.len(), "written");
+        let rows = files.iter().map(|file| file.rows).sum();
         let segmented = in_segments || files.len() > 1;
-        let output = Output { rows, files, segmented, canonical, columns };
-        let done = Event::BatchFinished { batch, at: self.clock.now(), output };
-        self.store.apply(job.id, Some(lease), done).await?;
-        Ok(())
+        Ok(Output { rows, files, segmented, canonical, columns })
     }
 
     async fn recipient(&self, job: &Job) -> Result<Recipient, Stop> {

@@ -33,8 +33,6 @@ use crate::{
     tenant::Tenants,
 };
 
-pub use scope::hold;
-
 pub struct Runner {
     config: Config,
     clock: Arc<dyn Clock>,

@@ -10,6 +10,7 @@ use super::{AtWork, Runner};
 use crate::{
     conversion::Rates,
     job::{BatchState, Event, Fault, FaultKind, Job, JobId, SnapshotMark, State},
+    past::Past,
     store::{self, Lease, LeaseToken},
     tenant::Tenant,
 };
@@ -20,6 +21,8 @@ pub(super) struct Attempt<'a> {
     pub tenant: &'a Tenant,
     pub lease: &'a LeaseToken,
     pub snapshot: Arc<dyn Snapshot>,
+    /// Of its session. All batches go by it: nothing else moves the session meanwhile, but increments may be downloaded.
+    pub past: Option<Past>,
     /// Read when the first batch needs them.
     pub rates: OnceCell<Arc<Rates>>,
 }
@@ -114,7 +117,11 @@ impl Runner {
         let snapshot = at_work.snapshot.get_or_init(|| snapshot);
         let mark = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
         let job = &self.store.apply(job.id, Some(lease), Event::Began(mark)).await?;
-        let attempt = &Attempt { job, tenant, lease, snapshot: snapshot.clone(), rates: OnceCell::new() };
+        let past = match job.spec.session() {
+            Some(key) => Some(Past::read(&*self.store, tenant, &key).await?),
+            None => None,
+        };
+        let attempt = &Attempt { job, tenant, lease, snapshot: snapshot.clone(), past, rates: OnceCell::new() };
         let is_wanted = |batch: &usize| job.batches[*batch].state != BatchState::Skipped;
         let wanted: Vec<usize> = (0..job.batches.len()).filter(is_wanted).collect();
         stream::iter(wanted)

@@ -1,79 +1,61 @@
 //! Which rows a batch returns.
 
 use engine::{Position, Rows, Snapshot, Which};
+use zoql::catalog::ObjectId;
 
 use super::{
     Runner,
     run::{Attempt, Stop},
 };
 use crate::{
-    config::SessionPolicy,
     job::{Fault, FaultKind, FullReason, Identity, Job, Query, Scope, SessionKey, SnapshotMark, session::Start},
-    store::{self, Store},
-    tenant::Tenant,
+    past::{Next, Past},
 };
 
 impl Runner {
-    /// What a batch of a stateful job returns in a snapshot; `None` in a stateless one. It is the same for every batch that
-    /// asks: while a job runs, nothing else moves its session.
+    /// What a batch of a stateful job returns in a snapshot; `None` in a stateless one.
     pub(super) async fn scope(
         &self,
         attempt: &Attempt<'_>,
         batch: usize,
-        canonical: &str,
+        compiled: &zoql::Compiled,
         currencies: Option<String>,
     ) -> Result<Option<Scope>, Stop> {
         let job = attempt.job;
-        let Some(session) = job.spec.session() else { return Ok(None) };
+        let (Some(session), Some(past)) = (job.spec.session(), &attempt.past) else { return Ok(None) };
         let query = &job.spec.queries[batch];
-        let identity = Identity::new(query, canonical, &job.spec.reads, currencies);
-        let start = self.start(attempt, batch, &session, &identity).await?;
-        let (snapshot, tells_deletions, offset) =
-            (attempt.snapshot.clone(), query.deleted.is_some(), job.spec.offset.unwrap_or(0));
-        let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions, offset));
+        let identity = Identity::new(query, &compiled.canonical, &job.spec.reads, currencies);
+        let Next { start, undelivered } = self.beginning(attempt, batch, &session, past, &identity).await?;
+        let tells_deletions_of = query.deleted.as_ref().map(|_| compiled.query.base);
+        let (snapshot, offset) = (attempt.snapshot.clone(), job.spec.offset.unwrap_or(0));
+        let scope = tokio::task::spawn_blocking(move || place(&*snapshot, identity, start, tells_deletions_of, offset));
         let scope = scope.await.map_err(|error| Stop::internal(job.id, error))?;
-        scope.map(Some).map_err(|error| Stop::source(job.id, Some(batch), &error))
+        let scope = scope.map_err(|error| Stop::source(job.id, Some(batch), &error))?;
+        Ok(Some(Scope { undelivered, ..scope }))
     }
 
-    async fn start(
+    async fn beginning(
         &self,
-        Attempt { job, tenant, snapshot, .. }: &Attempt<'_>,
+        Attempt { job, snapshot, .. }: &Attempt<'_>,
         batch: usize,
         key: &SessionKey,
+        past: &Past,
         identity: &Identity,
-    ) -> Result<Start, Stop> {
+    ) -> Result<Next, Stop> {
         if let Some(at) = job.spec.incremental_time {
-            return Ok(Start::At(at));
+            return Ok(Start::At(at).into());
         }
         if let Some(number) = job.spec.replay {
             let increment = self.store.increment(&job.tenant, key, number).await?;
             let scope = increment.as_ref().and_then(|increment| increment.job.batches.get(batch)?.scope.as_ref());
-            return scope.map(Scope::start_again).ok_or_else(|| {
+            return scope.map(|scope| scope.start_again().into()).ok_or_else(|| {
                 let message = format!("increment {number} is no longer kept");
                 Stop::Failed { batch: Some(batch), fault: Fault { kind: FaultKind::Query, message } }
             });
         }
-        let session = self.store.session(&job.tenant, key).await?;
         let name = job.spec.queries[batch].name.as_deref();
-        let start = session.start(identity, name, snapshot.taken_at(), self.config.retention.sessions());
-        Ok(hold(&*self.store, tenant, key, identity, start).await?)
-    }
-}
-
-/// The same start, or, if the tenant holds its sessions, the one of the last increments that have not been delivered: their
-/// windows are covered once more. A full load covers them anyway.
-pub async fn hold(
-    store: &dyn Store,
-    tenant: &Tenant,
-    key: &SessionKey,
-    identity: &Identity,
-    start: Start,
-) -> store::Result<Start> {
-    match (tenant.settings.session_policy, &start) {
-        (SessionPolicy::Hold, Start::After { .. }) => {
-            Ok(store.lost(&tenant.name, key, identity).await?.unwrap_or(start))
-        }
-        _ => Ok(start),
+        let lifetime = self.config.retention.sessions();
+        Ok(past.next(&*self.store, identity, name, snapshot.taken_at(), lifetime).await?)
     }
 }
 
@@ -82,7 +64,7 @@ fn place(
     snapshot: &dyn Snapshot,
     identity: Identity,
     start: Start,
-    tells_deletions: bool,
+    tells_deletions_of: Option<ObjectId>,
     offset: u32,
 ) -> engine::Result<Scope> {
     let now = SnapshotMark { at: snapshot.taken_at(), position: snapshot.position().0.clone() };
@@ -93,9 +75,11 @@ fn place(
         known: now.position.clone(),
         to: now.clone(),
         lacks_deletions: false,
+        undelivered: None,
     };
-    let has_forgotten = |position: &Position| -> engine::Result<bool> {
-        Ok(tells_deletions && !snapshot.knows_deletions_since(position)?)
+    let has_forgotten = |position: &Position| match tells_deletions_of {
+        Some(object) => snapshot.knows_deletions_since(object, position).map(|knows| !knows),
+        None => Ok(false),
     };
     let (from, known, lacks_deletions) = match start {
         // It returns all that the snapshot has, whatever the offset: so that is where it ends.
@@ -128,7 +112,7 @@ fn place(
         Some(shown) => snapshot.later(Position(shown), Position(from.position.clone()))?.0,
         None => to.position.clone(),
     };
-    Ok(Scope { identity, full: None, from: Some(from), to, known, lacks_deletions })
+    Ok(Scope { identity, full: None, from: Some(from), to, known, lacks_deletions, undelivered: None })
 }
 
 /// What to read for a scope. Without one, in a stateless job: what lives, and with `deleted` (which the submit has checked)

@@ -20,7 +20,8 @@ use crate::{
     access::Rights,
     job::{
         BatchState, Event, Fault, FaultKind, FileId, Flag, FullReason, Identity, Increment, Job, JobId, Language,
-        Output, Query, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State, session::Start,
+        Output, Query, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
+        session::{Lost, Start, Undelivered},
     },
 };
 
@@ -65,6 +66,8 @@ where
         a_replay_that_is_downloaded_delivers_its_increment
         a_replay_without_rows_delivers_its_increment_when_it_completes
         what_is_over_is_purged
+        increments_are_numbered_on_as_long_as_there_are_any
+        a_session_forgets_queries_that_it_has_not_had_for_long
         upkeep_changes_nothing
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
@@ -330,10 +333,17 @@ async fn a_renewed_lease_does_not_run_out(store: &dyn Store) {
 
 async fn dropped_leases_are_free_at_once(store: &dyn Store) {
     let job = submitted(store, job()).await;
-    store.take(&lease("a", 10), at(1), &Terms::default()).await.unwrap();
+    run(store, both_batches()).await;
     store.drop_leases().await.unwrap();
     assert!(matches!(store.renew(job.id, &lease("a", 99)).await, Err(Error::LeaseLost)));
+    let waiting = store.job("default", job.id).await.unwrap().unwrap();
+    assert_eq!((waiting.state, waiting.snapshot, waiting.attempt), (State::Submitted, None, 1));
     assert_eq!(store.take(&lease("b", 20), at(2), &Terms::default()).await.unwrap().unwrap().attempt, 2);
+    store.drop_leases().await.unwrap();
+    let twice = Terms { max_attempts: 2, ..Terms::default() };
+    assert_eq!(store.take(&lease("c", 30), at(3), &twice).await.unwrap(), None);
+    let given_up = store.job("default", job.id).await.unwrap().unwrap();
+    assert_eq!((given_up.state, given_up.fault.unwrap().kind), (State::Aborted, FaultKind::Internal));
 }
 
 async fn a_released_job_waits_again(store: &dyn Store) {
@@ -420,6 +430,10 @@ async fn the_last_completed_job_of_a_session_is_the_newest(store: &dyn Store) {
     }
     let cancelled = submitted(store, job_of("default", Some(("acme", "nightly")))).await;
     store.apply(cancelled.id, None, Event::Cancelled { at: at(7) }).await.unwrap();
+    let mut replay = stateful();
+    replay.spec.replay = Some(1);
+    submitted(store, replay).await;
+    run(store, both_batches().into_iter().chain([Event::Completed { at: at(8) }])).await;
     assert_eq!(store.last_completed("default", &session("nightly")).await.unwrap(), newest);
     assert_eq!(store.last_completed("default", &session("Nightly")).await.unwrap(), None, "names compare exactly");
     assert_eq!(store.last_completed("other", &session("nightly")).await.unwrap(), None);
@@ -447,6 +461,7 @@ fn both_scoped(position: &str) -> Vec<Event> {
         to: to.clone(),
         known: position.into(),
         lacks_deletions: true,
+        undelivered: Some(Undelivered { increment: 7, is_held: true }),
     };
     let started = |batch| Event::BatchStarted { batch, at: at(4), scope: Some(scope(batch)) };
     vec![Event::Began(to.clone()), started(0), finished(0), started(1), finished(1)]
@@ -576,13 +591,13 @@ async fn what_was_lost_of_a_query_goes_back_to_where_it_was_delivered(store: &dy
         };
         run(store, both_scoped(position).into_iter().map(changed).chain([Event::Completed { at: at(6) }])).await;
     }
-    let after = |position: &str| {
+    let since = |position: &str| {
         let mark = SnapshotMark { at: at(4), position: format!("before {position}") };
-        Some(Start::After { mark, known: None })
+        Some(Lost { start: Start::After { mark, known: None }, increment: 3 })
     };
-    assert_eq!((lost("0").await, lost("1").await, lost("2").await), (after("6"), after("6"), None));
+    assert_eq!((lost("0").await, lost("1").await, lost("2").await), (since("6"), since("6"), None));
     store.acknowledge("default", &nightly(), 1, at(9)).await.unwrap();
-    assert_eq!(lost("0").await, after("7"));
+    assert_eq!(lost("0").await, since("7"));
     store.acknowledge("default", &nightly(), 3, at(9)).await.unwrap();
     assert_eq!(lost("0").await, None, "nothing is looked for behind it");
 }
@@ -657,10 +672,14 @@ async fn what_is_over_is_purged(store: &dyn Store) {
         Refusal { tenant: "default".into(), client: "c".into(), at: at(0), code: "90005".into(), message: "no".into() };
     store.add_refusal(&refusal).await.unwrap();
     store.expire(at(0) + hours(9), retention).await.unwrap();
-    assert_eq!(store.refusals("default").await.unwrap(), [refusal]);
-    assert_eq!(store.refusals("other").await.unwrap(), []);
+    let others = Refusal { client: "other".into(), ..refusal.clone() };
+    store.add_refusal(&others).await.unwrap();
+    assert_eq!(store.refusals("default", None, 9).await.unwrap(), [others.clone(), refusal.clone()]);
+    assert_eq!(store.refusals("default", None, 1).await.unwrap(), [others]);
+    assert_eq!(store.refusals("default", Some(&refusal.client), 1).await.unwrap(), [refusal]);
+    assert_eq!(store.refusals("other", None, 9).await.unwrap(), []);
     store.expire(at(0) + hours(10), retention).await.unwrap();
-    assert_eq!(store.refusals("default").await.unwrap(), []);
+    assert_eq!(store.refusals("default", None, 9).await.unwrap(), []);
     let file = job.published().next().unwrap().1.id;
 
     store.expire(at(0) + hours(72) - SignedDuration::from_secs(1), retention).await.unwrap();
@@ -675,6 +694,42 @@ async fn what_is_over_is_purged(store: &dyn Store) {
     assert_eq!(store.job("default", job.id).await.unwrap(), None);
     assert_eq!(store.file("default", file).await.unwrap(), None);
     assert_eq!(store.job("default", waiting.id).await.unwrap(), Some(waiting), "what has not ended is kept");
+}
+
+async fn increments_are_numbered_on_as_long_as_there_are_any(store: &dyn Store) {
+    let hours = SignedDuration::from_hours;
+    let retention = Retention { files: hours(72), jobs: hours(100), refusals: hours(10), sessions: hours(20) };
+    let numbers = async || {
+        let increments = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
+        increments.into_iter().map(|increment| increment.number).collect::<Vec<_>>()
+    };
+    for position in ["7", "8"] {
+        submitted(store, stateful()).await;
+        run(store, both_scoped(position).into_iter().chain([Event::Completed { at: at(6) }])).await;
+        store.expire(at(6) + hours(20), retention).await.unwrap();
+    }
+    assert_eq!(numbers().await, [1, 2]);
+    store.expire(at(6) + hours(100), retention).await.unwrap();
+    assert!(numbers().await.is_empty());
+    assert_eq!(store.session("default", &nightly()).await.unwrap(), Session::default());
+}
+
+async fn a_session_forgets_queries_that_it_has_not_had_for_long(store: &dyn Store) {
+    let hours = SignedDuration::from_hours;
+    let retention = Retention { files: hours(72), jobs: hours(100), refusals: hours(10), sessions: hours(20) };
+    submitted(store, stateful()).await;
+    run(store, both_scoped("7").into_iter().chain([Event::Completed { at: at(6) }])).await;
+    // From then on it has only one of the two.
+    let mut one = stateful();
+    one.spec.queries.truncate(1);
+    one.batches.truncate(1);
+    submitted(store, one).await;
+    let ended = at(6) + hours(10);
+    run(store, both_scoped("8").into_iter().take(3).chain([Event::Completed { at: ended }])).await;
+    for (hour, left) in [(19, 2), (20, 1), (29, 1), (30, 0)] {
+        store.expire(at(6) + hours(hour), retention).await.unwrap();
+        assert_eq!(store.session("default", &nightly()).await.unwrap().seen.len(), left, "after {hour} hours");
+    }
 }
 
 async fn upkeep_changes_nothing(store: &dyn Store) {

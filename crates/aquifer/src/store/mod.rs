@@ -16,7 +16,7 @@ use crate::{
     access::Rights,
     job::{
         self, Callout, CalloutState, Event, FileId, Identity, Increment, Job, JobId, Reads, Schedule, Session,
-        SessionKey, Try, session::Start,
+        SessionKey, Try, session::Lost,
     },
 };
 
@@ -182,7 +182,7 @@ pub struct Retention {
     pub files: SignedDuration,
     pub jobs: SignedDuration,
     pub refusals: SignedDuration,
-    /// From a session's last job.
+    /// From a session's last job, but no session goes before its increments; of its queries, from the last job that had them.
     pub sessions: SignedDuration,
 }
 
@@ -206,7 +206,7 @@ pub trait Store: Send + Sync + 'static {
     /// The newest jobs of a tenant, newest first, at most so many; with `before`, those that came before that one.
     async fn jobs(&self, tenant: &str, before: Option<JobId>, most: u32) -> Result<Vec<Job>>;
 
-    /// The newest completed job of a session.
+    /// The newest completed job of a session. A replay is none: it returns what another one did.
     async fn last_completed(&self, tenant: &str, session: &SessionKey) -> Result<Option<Job>>;
 
     /// What a session has come to: nothing yet, if no job of it has completed.
@@ -222,9 +222,8 @@ pub trait Store: Send + Sync + 'static {
 
     async fn last_increment(&self, tenant: &str, session: &SessionKey) -> Result<Option<Increment>>;
 
-    /// Where the next window of a query must begin if it is to cover what the last increments have had for it and not
-    /// delivered; `None` if they have. See [`job::session::lost`].
-    async fn lost(&self, tenant: &str, session: &SessionKey, identity: &Identity) -> Result<Option<Start>>;
+    /// What the last increments have had for a query and not delivered, if there is anything. See [`job::session::lost`].
+    async fn lost(&self, tenant: &str, session: &SessionKey, identity: &Identity) -> Result<Option<Lost>>;
 
     /// Notes that the client has stored an increment; the first time counts. False if there is no such increment.
     async fn acknowledge(&self, tenant: &str, session: &SessionKey, increment: u32, now: Timestamp) -> Result<bool>;
@@ -243,7 +242,7 @@ pub trait Store: Send + Sync + 'static {
     /// results are published, its callout waits to be sent, and its lease is gone; a job that completes moves its session.
     async fn apply(&self, id: JobId, lease: Option<&LeaseToken>, event: Event) -> Result<Job>;
 
-    /// Declares every lease run out, of jobs and of callouts. Only for who knows that no runner is alive.
+    /// Takes all jobs and callouts from their runners, to be run and sent again. Only for who knows that no runner is alive.
     async fn drop_leases(&self) -> Result<()>;
 
     /// The callout of a job that has ended, if somebody is to be told of it.
@@ -317,6 +316,6 @@ pub trait Store: Send + Sync + 'static {
 
     async fn add_refusal(&self, refusal: &Refusal) -> Result<()>;
 
-    /// Oldest first.
-    async fn refusals(&self, tenant: &str) -> Result<Vec<Refusal>>;
+    /// A tenant's, or those of one of its clients, newest first, at most so many.
+    async fn refusals(&self, tenant: &str, client: Option<&str>, most: u32) -> Result<Vec<Refusal>>;
 }

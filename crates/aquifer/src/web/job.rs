@@ -46,7 +46,7 @@ pub async fn show(
         p { a href=(jobs::PATH) { "Jobs" } }
         h1 { (words::title(&job)) }
         @if let Some(fault) = &job.fault { div.notice.bad { (fault.message) } }
-        @for warning in &job.warnings { div.notice.busy { (warning) } }
+        @for warning in answer::warnings(&job) { div.notice.busy { (warning) } }
         (facts(&job, &zone, now))
         h2 { "Queries" }
         (queries(&job, &zone, so_far))

@@ -23,7 +23,7 @@ pub const PATH: &str = "/jobs";
 const PAGE: u32 = 50;
 
 /// Refusals under the newest jobs.
-const REFUSALS: usize = 20;
+const REFUSALS: u32 = 20;
 
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -41,12 +41,12 @@ pub async fn list(
             seen => seen.map(|()| jobs.push(job))?,
         }
     }
-    let mut refusals = match before {
-        None => app.store.refusals(&tenant.name).await?,
+    // What others were refused may name what this one may not read.
+    let refused_whom = client.rights.are_limited().then_some(&*client.id);
+    let refusals = match before {
+        None => app.store.refusals(&tenant.name, refused_whom, REFUSALS).await?,
         Some(_) => Vec::new(),
     };
-    // What others were refused may name what this one may not read.
-    refusals.retain(|refusal| !client.rights.are_limited() || refusal.client == client.id);
     let zone = tenant.settings.zone();
     let now = app.clock.now();
     let files_until = |job: &Job| job.ended_at.map(|ended| ended + app.config.retention.files());
@@ -115,7 +115,7 @@ fn refused(refusals: &[Refusal], zone: &TimeZone) -> Markup {
             table {
                 thead { tr { th { "When" } th { "Code" } th { "Why" } th { "Client" } } }
                 tbody {
-                    @for refusal in refusals.iter().rev().take(REFUSALS) {
+                    @for refusal in refusals {
                         tr {
                             td { (words::time(refusal.at, zone)) }
                             td { (refusal.code) }

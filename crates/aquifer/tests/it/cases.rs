@@ -54,6 +54,7 @@ scenarios! {
     pages
     partners
     queries
+    query_time
     queue
     quirks
     refusals

@@ -10,7 +10,10 @@ use engine::{Error, Part, Position, Result, Rows, Snapshot, Source, error::Kind}
 use export::CellSink;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use zoql::{Catalog, bound, catalog::CatalogFiles};
+use zoql::{
+    Catalog, bound,
+    catalog::{CatalogFiles, ObjectId},
+};
 
 /// Lets the reading of a part begin only when it is open.
 pub struct Gate {
@@ -134,8 +137,8 @@ impl Snapshot for Gated {
         self.view.later(one, other)
     }
 
-    fn knows_deletions_since(&self, position: &Position) -> Result<bool> {
-        self.view.knows_deletions_since(position)
+    fn knows_deletions_since(&self, object: ObjectId, position: &Position) -> Result<bool> {
+        self.view.knows_deletions_since(object, position)
     }
 
     fn taken_at(&self) -> Timestamp {

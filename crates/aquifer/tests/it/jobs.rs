@@ -316,6 +316,21 @@ async fn what_is_over_leaves_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn upkeep_waits_for_no_load_and_stops_at_no_file() {
+    let server = Server::start().await;
+    let job = server.submit(&[QUERY]).await;
+    server.ended(job).await;
+    // A folder is not deleted as a file is.
+    std::fs::create_dir_all(server.dir.path().join(format!("results/{job}/1/stuck"))).unwrap();
+    let load = server.data("default").begin_load_now().unwrap();
+    server.clock.advance(SignedDuration::from_hours(72));
+    server.running.app.tidy().await.unwrap();
+    assert_eq!(server.files(), Vec::<String>::new());
+    drop(load);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_client_is_out() {
     let server = Server::start().await;
     let id = &server.credentials.client_id;
@@ -374,7 +389,7 @@ async fn long_answers_are_packed_for_who_asks() {
 async fn a_refusal_is_kept() {
     let server = Server::start().await;
     server.send(Request::new("POST", "/v1/batch-query").body(r#"{"queries": []}"#)).await;
-    let refusals = server.running.app.store.refusals("default").await.unwrap();
+    let refusals = server.running.app.store.refusals("default", None, 9).await.unwrap();
     let kept: Vec<&str> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
     assert_eq!(kept, ["90016"]);
     assert_eq!(refusals[0].client, server.credentials.client_id);

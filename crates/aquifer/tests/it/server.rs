@@ -170,11 +170,11 @@ impl Server {
         std::fs::write(&path, csv).unwrap();
         let inputs = [Input { object: object.to_owned(), path }];
         let options = Options { zone: TimeZone::UTC, custom: false, whole: false, rejects: None };
-        load::load(&self.data(tenant), &inputs, &options, self.clock.now(), &mut |_| {}).unwrap();
+        load::load(self.data(tenant).begin_load_now().unwrap(), &inputs, &options, &mut |_| {}).unwrap();
     }
 
     pub fn delete(&self, object: &str, ids: &[&str]) {
-        let mut load = self.data(DEFAULT).begin_load(self.clock.now()).unwrap();
+        let mut load = self.data(DEFAULT).begin_load_now().unwrap();
         let object = load.catalog().find(object).unwrap();
         let mut deleter = load.deleter(object).unwrap();
         ids.iter().for_each(|id| assert_eq!(deleter.delete(id).unwrap(), Change::Deleted, "{id}"));
@@ -182,7 +182,7 @@ impl Server {
         load.commit().unwrap();
     }
 
-    fn data(&self, tenant: &str) -> Arc<Embedded> {
+    pub fn data(&self, tenant: &str) -> Arc<Embedded> {
         self.running.app.config.open_source(tenant, Arc::new(self.clock.clone())).unwrap()
     }
 
@@ -214,7 +214,7 @@ fn fill(source: &Embedded) {
     let at = "2026-08-01T00:00:00Z".parse().unwrap();
     let options = Options { zone: TimeZone::UTC, custom: false, whole: false, rejects: None };
     let inputs = load::directory(&source.catalog().unwrap(), &data).unwrap();
-    load::load(source, &inputs, &options, at, &mut |_| {}).unwrap();
+    load::load(source.begin_load(at).unwrap(), &inputs, &options, &mut |_| {}).unwrap();
     let mut later = source.begin_load("2026-11-20T00:00:00Z".parse().unwrap()).unwrap();
     let account = later.catalog().find("Account").unwrap();
     later.deleter(account).unwrap().delete("11111111111111111111111111111104").unwrap();

@@ -17,7 +17,7 @@ const READER_CACHE_KIB: i64 = 16 * 1024;
 /// A loader's cache also bounds the memory that sorting an index takes.
 const LOADER_CACHE_KIB: i64 = 48 * 1024;
 /// How long a loader waits for another one to finish. A first load of a large object takes minutes.
-const LOADER_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LOADER_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a reader waits for the moment in which a file is being recovered or made.
 const READER_PATIENCE: Duration = Duration::from_secs(30);
 /// A log that once grew large is cut back to this, in bytes, when it is empty again.

@@ -2,30 +2,37 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fs::File,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
 use export::Cell;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, ErrorCode, Statement, types::Null};
 use zoql::{
     Catalog,
     catalog::{FieldId, FieldType, ObjectId},
 };
 
-use super::{Shared, connection, schema};
+use super::{Clock, Shared, connection, schema};
 use crate::{
     Position, Result,
     error::{Error, Kind},
     sql::{schema as table, write},
 };
 
+/// How far the clocks of machines that load into the same data may be apart without a word about it.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
 /// An uncommitted load. Readers see nothing of it; dropped, it never was.
 pub struct Load {
     connection: Connection,
     catalog: Arc<Catalog>,
+    clock: Clock,
     number: i64,
+    /// When it began: what rows without dates of their own are given.
     at: Timestamp,
     /// Objects that were empty and are being filled, and by which fields. They have no indexes until
     /// [`Load::build_indexes`]: sorting once at the end is much faster than keeping a tree in order.
@@ -46,28 +53,35 @@ pub enum Change {
 }
 
 impl Load {
-    pub(super) fn begin(shared: &Shared, at: Timestamp) -> Result<Load> {
+    /// Waits for a load that runs, but no longer than `patience`.
+    pub(super) fn begin(shared: &Shared, clock: Clock, patience: Duration) -> Result<Load> {
         let connection = connection::loader(&shared.path)?;
+        connection.busy_timeout(patience)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
+        let (number, last): (i64, Option<i64>) =
+            connection.query_row("SELECT coalesce(max(load), 0) + 1, max(at) FROM _load", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let last = last.and_then(|last| Timestamp::from_microsecond(last).ok()).unwrap_or(Timestamp::MIN);
         // Time never goes back in the history of loads, whatever clocks do.
-        let (number, last): (i64, i64) = connection.query_row(
-            "SELECT coalesce(max(load), 0) + 1, coalesce(max(at), ?) FROM _load",
-            [i64::MIN],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        let micros = at.as_microsecond().max(last);
-        connection.execute("INSERT INTO _load (load, at) VALUES (?, ?)", [number, micros])?;
-        let at = Timestamp::from_microsecond(micros).unwrap_or(at);
+        let at = clock().max(last);
         let catalog = shared.catalog(&connection)?;
         Ok(Load {
             connection,
             catalog,
+            clock,
             number,
             at,
             filling: HashMap::new(),
             duplicates: HashMap::new(),
             whole: HashSet::new(),
         })
+    }
+
+    /// The instant of the load before, if the clock is far from it: another machine's clock is ahead, or this one's was. Until
+    /// then, loads are taken for later than they are.
+    pub fn ahead_of_the_clock(&self) -> Option<Timestamp> {
+        Some(self.at).filter(|at| at.duration_since((self.clock)()) > SKEW)
     }
 
     /// The catalog, with the custom fields that were added in this load.
@@ -103,6 +117,11 @@ impl Load {
         }
         if !plain {
             self.connection.execute_batch(&write::forget_last_row())?;
+        }
+        if !names.contains(&write::UPDATED_DATE) {
+            // Its rows do not say themselves how recent they are.
+            self.connection
+                .execute("DELETE FROM _filled WHERE (object, load) = (?, ?)", (&described.name, self.number))?;
         }
         let seen =
             self.whole.contains(&object).then(|| self.connection.prepare(&write::remember_seen())).transpose()?;
@@ -209,11 +228,10 @@ impl Load {
         let last: i64 = statement.query_row([before.as_microsecond()], |row| row.get(0))?;
         let mut purged = 0;
         for (_, object) in self.catalog.objects() {
+            let newest = self.connection.query_row(&write::last_to_purge(&object.name), [last], |row| row.get(0))?;
+            let Some(newest): Option<i64> = newest else { continue };
+            self.connection.execute("REPLACE INTO _forgotten (object, load) VALUES (?, ?)", (&object.name, newest))?;
             purged += self.connection.execute(&write::purge(&object.name), [last])?;
-        }
-        if purged > 0 {
-            self.connection.execute("DELETE FROM _purged", [])?;
-            self.connection.execute("INSERT INTO _purged (load) VALUES (?)", [last])?;
         }
         Ok(purged as u64)
     }
@@ -224,9 +242,22 @@ impl Load {
         self.duplicates.iter().map(|(object, rows)| (*object, *rows))
     }
 
+    /// Puts on the disk what there is so far: of a large load that takes a while, and committing it is to take but a moment.
+    fn sync(&self) -> Result<()> {
+        self.connection.cache_flush()?;
+        let log = PathBuf::from(format!("{}-wal", self.connection.path().unwrap_or_default()));
+        // SQLite has no locks on this file that would go with ours.
+        File::options().write(true).open(&log).and_then(|file| file.sync_data()).map_err(|error| Error::io(&log, error))
+    }
+
     /// Makes everything visible at once.
     pub fn commit(mut self) -> Result<Position> {
         self.finish(|_| {})?;
+        self.sync()?;
+        // Its instant is when it can be seen, not when it began: who asks for what has changed since his last snapshot must find
+        // a load that was under way then.
+        let at = (self.clock)().max(self.at);
+        self.connection.execute("INSERT INTO _load (load, at) VALUES (?, ?)", [self.number, at.as_microsecond()])?;
         self.connection.execute_batch("COMMIT")?;
         // The log of a large load is large. Moving it into the file is upkeep that need not succeed now: readers of
         // older snapshots may still need it.

@@ -87,9 +87,14 @@ impl Embedded {
         Embedded { shared: Arc::new(shared) }
     }
 
-    /// Starts a load at an instant: one transaction over any number of objects. Waits while another load runs.
+    /// Starts a load: one transaction over any number of objects. Waits while another load runs.
+    pub fn begin_load_now(&self) -> Result<Load> {
+        Load::begin(&self.shared, Arc::clone(&self.shared.clock), connection::LOADER_PATIENCE)
+    }
+
+    /// The same as if it were another time, from its beginning to its end: for histories that are made up.
     pub fn begin_load(&self, at: Timestamp) -> Result<Load> {
-        Load::begin(&self.shared, at)
+        Load::begin(&self.shared, Arc::new(move || at), connection::LOADER_PATIENCE)
     }
 
     /// Whether no load was ever committed.
@@ -113,9 +118,12 @@ impl Source for Embedded {
         Ok(Arc::new(snapshot::Embedded::begin(&self.shared)?))
     }
 
-    /// A change like any other: it waits for a load that runs.
+    /// A change like any other, but one that can wait: while a load runs, it is for the next time.
     fn purge_deleted(&self, before: Timestamp) -> Result<u64> {
-        let load = Load::begin(&self.shared, (self.shared.clock)())?;
+        let load = match Load::begin(&self.shared, Arc::clone(&self.shared.clock), Duration::ZERO) {
+            Err(error) if error.kind == Kind::Busy => return Ok(0),
+            load => load?,
+        };
         let purged = load.purge_deleted(before)?;
         if purged > 0 {
             load.commit()?;

@@ -51,7 +51,7 @@ pub(super) fn bring_up_to(connection: &mut Connection, catalog: &Catalog) -> Res
 
 /// Whether something of the catalog has no place yet. A field that changed its type is an error: its values would lie.
 fn is_behind(connection: &Connection, catalog: &Catalog) -> Result<bool> {
-    let own = "SELECT count(*) = 3 FROM sqlite_schema WHERE name IN ('_field', '_filled', '_purged')";
+    let own = "SELECT count(*) = 4 FROM sqlite_schema WHERE name IN ('_field', '_filled', '_forgotten', '_purged')";
     let made: bool = connection.query_row(own, [], |row| row.get(0))?;
     if !made {
         return Ok(true);

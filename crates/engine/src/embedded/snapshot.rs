@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use zoql::{Catalog, bound};
+use zoql::{Catalog, bound, catalog::ObjectId};
 
 use super::{Shared, part, raw::Reader, scan};
 use crate::{
@@ -46,6 +46,8 @@ impl Embedded {
     /// Opens a read transaction for each reader and makes sure that all of them see the same: transactions that were
     /// begun before a load was committed are begun again.
     pub(super) fn begin(shared: &Arc<Shared>) -> Result<Embedded> {
+        // Before the view: a load that it does not show is then later than it.
+        let taken_at = (shared.clock)();
         let mut readers = Vec::with_capacity(shared.readers);
         while readers.len() < shared.readers {
             let reader = shared.take_reader()?;
@@ -74,7 +76,7 @@ impl Embedded {
             returned: Condvar::new(),
             cancelled,
         };
-        Ok(Embedded { view: Arc::new(view), catalog, position, taken_at: (shared.clock)() })
+        Ok(Embedded { view: Arc::new(view), catalog, position, taken_at })
     }
 }
 
@@ -101,12 +103,16 @@ impl Snapshot for Embedded {
         Ok(if load_number(&one)? < load_number(&other)? { other } else { one })
     }
 
-    fn knows_deletions_since(&self, position: &Position) -> Result<bool> {
+    fn knows_deletions_since(&self, object: ObjectId, position: &Position) -> Result<bool> {
         let since = load_number(position)?;
+        let object = &self.catalog.object(object).name;
         self.view.with_reader(|reader| {
-            let mut statement = reader.connection().prepare_cached("SELECT coalesce(max(load), 0) FROM _purged")?;
-            let purged: i64 = statement.query_row([], |row| row.get(0))?;
-            Ok(purged <= since)
+            let mut statement = reader.connection().prepare_cached(
+                "SELECT coalesce(max(load), 0) FROM (
+                     SELECT load FROM _forgotten WHERE object = ? UNION ALL SELECT load FROM _purged)",
+            )?;
+            let forgotten: i64 = statement.query_row([object], |row| row.get(0))?;
+            Ok(forgotten <= since)
         })
     }
 
@@ -163,7 +169,8 @@ fn row_range(connection: &Connection, object: &str) -> Result<(i64, i64)> {
     Ok(connection.query_row(&statement, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// The load that filled an object; 0 for data that was loaded before this was written down.
+/// The load that filled an object with rows that say how recent they are; 0 for data that was loaded before this was written
+/// down.
 fn filled(connection: &Connection, object: &str) -> Result<i64> {
     let mut statement = connection.prepare_cached("SELECT coalesce(max(load), 0) FROM _filled WHERE object = ?")?;
     Ok(statement.query_row([object], |row| row.get(0))?)

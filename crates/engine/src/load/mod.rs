@@ -19,7 +19,7 @@ use std::{
 };
 
 use export::Cell;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use zoql::{
     Catalog,
     catalog::{FieldId, ObjectId},
@@ -27,7 +27,7 @@ use zoql::{
 
 use crate::{
     Error, Result,
-    embedded::{Change, Embedded, Load},
+    embedded::{Change, Load},
     error::Kind,
 };
 use batch::Batch;
@@ -128,15 +128,8 @@ pub fn directory(catalog: &Catalog, directory: &Path) -> Result<Vec<Input>> {
     Ok(inputs)
 }
 
-/// Upserts the rows of files by Id, as one load at the instant `at`.
-pub fn load(
-    source: &Embedded,
-    inputs: &[Input],
-    options: &Options,
-    at: Timestamp,
-    on_step: &mut dyn FnMut(Step<'_>),
-) -> Result<Report> {
-    let mut load = source.begin_load(at)?;
+/// Upserts the rows of files by Id and commits the load.
+pub fn load(mut load: Load, inputs: &[Input], options: &Options, on_step: &mut dyn FnMut(Step<'_>)) -> Result<Report> {
     let mut report = Report::default();
     let mut rejects = options.rejects.as_deref().map(Rejects::new);
     let objects = inputs.iter().map(|input| object(load.catalog(), &input.object)).collect::<Result<Vec<_>>>()?;
@@ -163,10 +156,9 @@ pub fn load(
     Ok(report)
 }
 
-/// Deletes the rows whose Ids a file lists, as one load at the instant `at`. The file is CSV with an `Id` column, or a bare
-/// list, an Id a line.
-pub fn delete(source: &Embedded, input: &Input, at: Timestamp) -> Result<Counts> {
-    let mut load = source.begin_load(at)?;
+/// Deletes the rows whose Ids a file lists and commits the load. The file is CSV with an `Id` column, or a bare list, an Id a
+/// line.
+pub fn delete(mut load: Load, input: &Input) -> Result<Counts> {
     let object = object(load.catalog(), &input.object)?;
     let ids = files::ids(load.catalog(), object, &input.path)?;
     let mut counts = Counts::default();

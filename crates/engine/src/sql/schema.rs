@@ -7,9 +7,11 @@ use super::names::{CREATED, DELETED, LOAD, ROW};
 
 /// Our own tables. `_load.at` is in microseconds since 1970, UTC. `_field` says what the columns are, so that a catalog
 /// that thinks otherwise is noticed; fields with `custom` = 1 are in no catalog file. `_filled` has the load that filled an
-/// object when it was empty. `_purged` has the last load whose deletions were forgotten, if any were.
+/// object when it was empty, if its rows came with an UpdatedDate. `_forgotten` has the last deletion of an object that was
+/// purged; in `_purged` is the one of all objects, from when there was no more than that.
 pub(crate) const OWN_TABLES: &str = "
     CREATE TABLE IF NOT EXISTS _filled (object TEXT PRIMARY KEY, load INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS _forgotten (object TEXT PRIMARY KEY, load INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS _purged (load INTEGER NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS _load (load INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS _field (

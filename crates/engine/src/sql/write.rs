@@ -21,7 +21,7 @@ pub(crate) struct Upsert {
 
 /// Audit fields that a file may lack; they then tell when we learnt of the row.
 const CREATED_DATE: &str = "CreatedDate";
-const UPDATED_DATE: &str = "UpdatedDate";
+pub(crate) const UPDATED_DATE: &str = "UpdatedDate";
 
 /// `fields` are names of `object`'s, `Id` among them. `plain` leaves out what is to happen to a row that is there
 /// already: for tables that are empty and have no index yet.
@@ -91,14 +91,20 @@ pub(crate) fn remember_seen() -> String {
     format!("INSERT OR IGNORE INTO {SEEN} (Id) VALUES (?1)")
 }
 
-/// Forgets the rows that load `?1` or an earlier one deleted. The first condition is that of the index of deleted rows, to
-/// the letter: that is how SQLite knows that it may use it.
+/// Forgets the rows that load `?1` or an earlier one deleted.
 pub(crate) fn purge(object: &str) -> String {
-    Query::delete()
-        .from_table(Alias::new(object))
-        .and_where(stored(DELETED).ne(0))
-        .and_where(stored(DELETED).lte(Expr::cust("?1")))
-        .to_string(SqliteQueryBuilder)
+    Query::delete().from_table(Alias::new(object)).and_where(is_to_purge()).to_string(SqliteQueryBuilder)
+}
+
+/// The last load whose deletions [`purge`] forgets; null if there are none.
+pub(crate) fn last_to_purge(object: &str) -> String {
+    let mut last = Query::select();
+    last.expr(stored(DELETED).max()).from(Alias::new(object)).and_where(is_to_purge()).to_string(SqliteQueryBuilder)
+}
+
+/// The first condition is that of the index of deleted rows, to the letter: that is how SQLite knows that it may use it.
+fn is_to_purge() -> Expr {
+    stored(DELETED).ne(0).and(stored(DELETED).lte(Expr::cust("?1")))
 }
 
 /// A number that no row of an object has.

@@ -18,7 +18,8 @@ use super::support::{Data, changed, upsert_accounts};
 fn load_files(data: &Data, inputs: &[(&str, &std::path::Path)], options: &Options) -> Result<load::Report, String> {
     let inputs: Vec<Input> =
         inputs.iter().map(|(object, path)| Input { object: (*object).to_owned(), path: (*path).to_owned() }).collect();
-    load::load(&data.source, &inputs, options, Timestamp::UNIX_EPOCH, &mut |_| {}).map_err(|error| error.to_string())
+    let load = data.source.begin_load_now().expect("a load");
+    load::load(load, &inputs, options, &mut |_| {}).map_err(|error| error.to_string())
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -187,14 +188,15 @@ fn several_objects_are_one_snapshot() {
     assert_eq!(inputs.iter().map(|input| input.object.as_str()).collect::<Vec<_>>(), ["Account", "Contact"]);
 
     let before = data.source.begin().expect("a snapshot").position().clone();
-    load::load(&data.source, &inputs, &data.options(), Timestamp::UNIX_EPOCH, &mut |_| {}).expect("loads");
+    let begun = || data.source.begin_load_now().expect("a load");
+    load::load(begun(), &inputs, &data.options(), &mut |_| {}).expect("loads");
     let after = data.source.begin().expect("a snapshot").position().clone();
     assert_eq!((before.0.as_str(), after.0.as_str()), ("0", "1"));
 
     // A bad value in the second file takes back the first.
     fs::write(folder.join("zuora_account_data.csv"), "id,name\na1,Changed\n").expect("written");
     fs::write(folder.join("Contacts.ndjson"), "{\"Id\":\"c1\",\"UpdatedDate\":\"never\"}\n").expect("written");
-    load::load(&data.source, &inputs, &data.options(), Timestamp::UNIX_EPOCH, &mut |_| {}).expect_err("refused");
+    load::load(begun(), &inputs, &data.options(), &mut |_| {}).expect_err("refused");
     assert_eq!(data.query("select Name from Account")[1..], ["Acme"]);
 
     fs::write(folder.join("notes.csv"), "Id\n1\n").expect("written");

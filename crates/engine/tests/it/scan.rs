@@ -16,7 +16,7 @@ use zoql::{Catalog, Compat};
 
 use super::{
     random::Random,
-    support::{Data, Lines, Question, answer, instant, upsert_accounts},
+    support::{Data, Lines, Question, answer, upsert_accounts},
 };
 
 const QUERIES: [&str; 17] = [
@@ -139,7 +139,7 @@ fn change(random: &mut Random, data: &Data, step: usize) {
         _ => {
             let ids: Vec<String> = (0..count).map(|_| id(random, "a")).collect();
             let input = load::Input { object: "Account".to_owned(), path: data.file("ids.txt", ids.join("\n")) };
-            load::delete(&data.source, &input, instant("2026-03-01T00:00:00Z")).expect("deleted");
+            load::delete(data.source.begin_load_now().expect("a load"), &input).expect("deleted");
             return;
         }
     }
@@ -184,7 +184,7 @@ fn a_joined_object_that_is_gathered_is_what_was_looked_up() {
     data.load("Invoice", &invoices, &data.options()).expect("loaded");
     let gone: Vec<String> = (0..ACCOUNTS).step_by(7).map(|at| format!("a{at:05}")).collect();
     let gone = load::Input { object: "Account".to_owned(), path: data.file("gone.txt", gone.join("\n")) };
-    load::delete(&data.source, &gone, instant("2026-03-01T00:00:00Z")).expect("deleted");
+    load::delete(data.source.begin_load_now().expect("a load"), &gone).expect("deleted");
 
     for readers in [1, 3] {
         let Both { scanned, queried } = Both::of(&data, readers);

@@ -92,8 +92,8 @@ fn run_block(block: &str, data: &mut Data, positions: &mut HashMap<String, Posit
         ["delete", object] => {
             let path = data.file("ids.txt", body.join("\n"));
             let input = load::Input { object: (*object).to_owned(), path };
-            let now = *data.now.lock().expect("a clock");
-            load::delete(&data.source, &input, now).unwrap_or_else(|error| panic!("{directive}: {error}"));
+            let load = data.source.begin_load_now().expect("a load");
+            load::delete(load, &input).unwrap_or_else(|error| panic!("{directive}: {error}"));
         }
         ["position", name] => {
             let snapshot = data.source.begin().expect("a snapshot");

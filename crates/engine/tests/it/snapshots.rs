@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -10,7 +10,7 @@ use std::{
 
 use engine::{Position, Rows, Snapshot, Source, Which, error::Kind};
 use export::{Cell, CellSink, Stopped};
-use zoql::Catalog;
+use zoql::{Catalog, catalog::FieldId};
 
 use super::support::{Data, Lines, Question, answer, instant, upsert_accounts};
 
@@ -108,31 +108,94 @@ fn an_instant_finds_its_place_in_the_history() {
 }
 
 #[test]
+fn a_load_that_was_under_way_is_later_than_who_did_not_see_it() {
+    let data = Data::new();
+    let turn_to = |at: &str| *data.now.lock().expect("a clock") = instant(at);
+    turn_to("2026-03-01T01:00:00Z");
+    let mut load = data.source.begin_load_now().expect("a load");
+    let account = load.catalog().find("Account").expect("an object");
+    load.rows(account, &[FieldId(0)]).expect("a writer").upsert(&[Cell::Text("a1")]).expect("written");
+    turn_to("2026-03-01T02:00:00Z");
+    let seen = data.source.begin().expect("a snapshot").taken_at();
+    turn_to("2026-03-01T03:00:00Z");
+    load.commit().expect("committed");
+
+    let after = data.source.begin().expect("a snapshot");
+    let since = after.position_before(seen).expect("found");
+    let rows =
+        Rows { which: Which::Changed { since, until: None, deleted: None, updated_since: Some(seen) }, flag: None };
+    let question = Question::new("select Id from Account", &data.zone);
+    assert_eq!(answer(&*after, &question, &rows).expect("an answer")[1..], ["a1"]);
+}
+
+#[test]
+fn a_load_behind_one_of_the_future_says_so() {
+    let data = Data::new();
+    let ahead = |at: &str| {
+        *data.now.lock().expect("a clock") = instant(at);
+        let load = data.source.begin_load_now().expect("a load");
+        let ahead = load.ahead_of_the_clock();
+        load.commit().expect("committed");
+        ahead
+    };
+    let future = "2036-03-01T00:00:00Z";
+    assert_eq!(ahead(future), None);
+    assert_eq!(ahead("2036-02-29T23:59:30Z"), None, "clocks differ");
+    assert_eq!(ahead("2026-03-01T00:00:00Z"), Some(instant(future)));
+    let snapshot = data.source.begin().expect("a snapshot");
+    assert_eq!(snapshot.position_before(instant(future)).expect("found").0, "0");
+}
+
+#[test]
 fn deleted_rows_are_forgotten_in_time_and_open_snapshots_keep_them() {
     let data = Data::new();
     let delete = |at: &str, id: &str| {
-        let mut load = data.source.begin_load(instant(at)).expect("a load");
+        *data.now.lock().expect("a clock") = instant(at);
+        let mut load = data.source.begin_load_now().expect("a load");
         let account = load.catalog().find("Account").expect("an object");
         load.deleter(account).expect("a deleter").delete(id).expect("deleted");
         load.commit().expect("committed");
     };
     name_all(&data, "x");
     delete("2026-03-01T00:00:00Z", "a0001");
+    upsert_accounts(&data, [("a0003".to_owned(), "y".to_owned())]);
     delete("2026-03-02T00:00:00Z", "a0002");
     let all = Rows { which: Which::LiveAndDeleted, flag: None };
     let count = |snapshot: &dyn Snapshot| {
         answer(snapshot, &Question::new("select Id from Account", &data.zone), &all).expect("an answer").len() - 1
     };
     let before = data.source.begin().expect("a snapshot");
+    let load = data.source.begin_load_now().expect("a load");
+    let cutoff = instant("2026-03-01T12:00:00Z");
+    assert_eq!(data.source.purge_deleted(cutoff).expect("no wait"), 0, "while a load runs");
+    drop(load);
     assert_eq!(data.source.purge_deleted(instant("2026-03-01T00:00:00Z")).expect("purged"), 0);
-    assert_eq!(data.source.purge_deleted(instant("2026-03-01T12:00:00Z")).expect("purged"), 1);
+    assert_eq!(data.source.purge_deleted(cutoff).expect("purged"), 1);
     let after = data.source.begin().expect("a snapshot");
     assert_eq!((count(&*before), count(&*after)), (50, 49));
-    let knows = |snapshot: &dyn Snapshot, load: &str| {
-        snapshot.knows_deletions_since(&Position(load.to_owned())).expect("an answer")
+    let knows = |snapshot: &dyn Snapshot, object: &str, load: &str| {
+        let object = snapshot.catalog().find(object).expect("an object");
+        snapshot.knows_deletions_since(object, &Position(load.to_owned())).expect("an answer")
     };
-    assert_eq!((knows(&*before, "1"), knows(&*after, "1"), knows(&*after, "2")), (true, false, true));
+    assert!(knows(&*before, "Account", "1"));
+    assert!(
+        !knows(&*after, "Account", "1") && knows(&*after, "Contact", "1"),
+        "what other objects have lost is nothing"
+    );
+    assert!(knows(&*after, "Account", "2"), "nothing was deleted between the last of them and the cut-off");
     data.source.tidy().expect("tidied while a snapshot is open");
+}
+
+#[test]
+fn what_older_data_have_forgotten_is_not_told_by_object() {
+    let data = Data::new();
+    let file = rusqlite::Connection::open(data.folder.path().join("data.sqlite")).expect("opens");
+    file.execute_batch("DROP TABLE _forgotten; INSERT INTO _purged (load) VALUES (2)").expect("as it was");
+    let source = data.reopen(Arc::clone(Catalog::builtin())).expect("opens");
+    let snapshot = source.begin().expect("a snapshot");
+    let contact = snapshot.catalog().find("Contact").expect("an object");
+    let knows = |load: &str| snapshot.knows_deletions_since(contact, &Position(load.to_owned())).expect("an answer");
+    assert!(!knows("1") && knows("2"));
 }
 
 #[test]

@@ -54,8 +54,7 @@ impl Data {
     pub fn load(&self, object: &str, csv: &str, options: &Options) -> engine::Result<Counts> {
         let path = self.file("load.csv", csv);
         let input = Input { object: object.to_owned(), path };
-        let now = *self.now.lock().expect("a clock");
-        let report = load::load(&self.source, &[input], options, now, &mut |_| {})?;
+        let report = load::load(self.source.begin_load_now()?, &[input], options, &mut |_| {})?;
         let name = &self.catalog_name(object);
         Ok(report.objects[name])
     }
@@ -144,8 +143,7 @@ pub fn changed(since: &Position, until: Option<&Position>, deleted: bool) -> Row
 
 /// Writes accounts with these Ids and names through the programming interface.
 pub fn upsert_accounts(data: &Data, rows: impl IntoIterator<Item = (String, String)>) -> Vec<Change> {
-    let now = *data.now.lock().expect("a clock");
-    let mut load = data.source.begin_load(now).expect("a load");
+    let mut load = data.source.begin_load_now().expect("a load");
     let account = load.catalog().find("Account").expect("an object");
     let name = load.catalog().object(account).find_field("Name").expect("a field");
     let mut writer = load.rows(account, &[zoql::catalog::FieldId(0), name]).expect("a writer");

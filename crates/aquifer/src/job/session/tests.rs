@@ -46,7 +46,8 @@ fn run_up_to(queries: &[Query], position: i64, to: i64) -> Job {
     for (batch, query) in queries.iter().enumerate() {
         let (identity, known) = (identity(query), position.to_string());
         let from = Some(mark(to - 1));
-        let scope = Scope { identity, full: None, from, to: mark(to), known, lacks_deletions: false };
+        let scope =
+            Scope { identity, full: None, from, to: mark(to), known, lacks_deletions: false, undelivered: None };
         job.apply(Event::BatchStarted { batch, at: at(position), scope: Some(scope) }).unwrap();
         let id = FileId::new(at(position));
         let file = ResultFile { id, path: id.to_string(), rows: 1, bytes: 10, sha256: String::new() };
@@ -193,16 +194,19 @@ fn a_held_session_begins_again_at_the_first_of_the_increments_that_are_lost() {
         let newest_first = increments.iter().rev().cloned().map(Ok::<_, ()>);
         lost(newest_first, &identity(query)).unwrap()
     };
-    let again = |position: i64| Some(Start::After { mark: mark(position - 1), known: None });
+    let again = |position: i64, increment| {
+        Some(Lost { start: Start::After { mark: mark(position - 1), known: None }, increment })
+    };
     assert_eq!(lost_of(&a, &[]), None);
     assert_eq!(lost_of(&a, &[increment(1, only(&a, 3)), delivered(2, only(&a, 5))]), None);
     let increments =
         [delivered(1, only(&a, 3)), increment(2, only(&a, 5)), increment(3, only(&b, 7)), increment(4, only(&a, 9))];
-    assert_eq!(lost_of(&a, &increments), again(5));
-    assert_eq!(lost_of(&b, &increments), again(7));
+    assert_eq!(lost_of(&a, &increments), again(5, 4));
+    assert_eq!(lost_of(&b, &increments), again(7, 3));
     let mut first = only(&a, 3);
     first.batches[0].scope.as_mut().unwrap().full = Some(FullReason::First);
-    assert_eq!(lost_of(&a, &[increment(1, first), increment(2, only(&a, 5))]), Some(Start::Full(FullReason::First)));
+    let everything = Some(Lost { start: Start::Full(FullReason::First), increment: 2 });
+    assert_eq!(lost_of(&a, &[increment(1, first), increment(2, only(&a, 5))]), everything);
 }
 
 #[test]
@@ -210,8 +214,8 @@ fn what_comes_before_a_delivered_increment_is_not_read() {
     let a = query("a", "select 1");
     let one = |position| completed(run(std::slice::from_ref(&a), position));
     let newest_first = [Ok(increment(3, one(9))), Ok(delivered(2, one(7))), Err("it was read")];
-    let begins = Start::After { mark: mark(8), known: None };
-    assert_eq!(lost(newest_first.into_iter(), &identity(&a)), Ok(Some(begins)));
+    let last = Lost { start: Start::After { mark: mark(8), known: None }, increment: 3 };
+    assert_eq!(lost(newest_first.into_iter(), &identity(&a)), Ok(Some(last)));
 }
 
 #[test]

@@ -107,10 +107,14 @@ pub fn add_refusal(tx: &Transaction<'_>, refusal: &Refusal) -> Result<()> {
     Ok(())
 }
 
-pub fn refusals(tx: &Transaction<'_>, tenant: &str) -> Result<Vec<Refusal>> {
-    let mut refusals =
-        tx.prepare("SELECT tenant, client, at, code, message FROM refusals WHERE tenant = ? ORDER BY seq")?;
-    let refusals = refusals.query_map([tenant], |row| {
+pub fn refusals(tx: &Transaction<'_>, tenant: &str, client: Option<&str>, most: u32) -> Result<Vec<Refusal>> {
+    let mut refusals = tx.prepare_cached(
+        "SELECT tenant, client, at, code, message FROM refusals
+          WHERE tenant = :tenant AND (:client IS NULL OR client = :client)
+          ORDER BY seq DESC LIMIT :most",
+    )?;
+    let wanted = named_params! { ":tenant": tenant, ":client": client, ":most": most };
+    let refusals = refusals.query_map(wanted, |row| {
         Ok(Refusal {
             tenant: row.get("tenant")?,
             client: row.get("client")?,

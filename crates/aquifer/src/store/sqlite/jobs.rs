@@ -48,7 +48,7 @@ pub fn find(tx: &Transaction<'_>, id: JobId) -> Result<Option<Job>> {
                       ended_at, fault
                  FROM jobs WHERE id = ?";
     let Some(mut job) = tx.prepare_cached(sql)?.query_row([Text(id)], job_of).optional()? else { return Ok(None) };
-    let sql = "SELECT id, state, message, started_at, ended_at, scope, output FROM batches
+    let sql = "SELECT id, state, message, started_at, ended_at, will_be_full, scope, output FROM batches
                 WHERE job = ? ORDER BY ordinal";
     let mut batches = tx.prepare_cached(sql)?;
     job.batches = batches.query_map([Text(id)], batch_of)?.collect::<Result<_, _>>()?;
@@ -71,6 +71,7 @@ pub fn last_completed(tx: &Transaction<'_>, tenant: &str, session: &SessionKey) 
         .query_row(
             "SELECT id FROM jobs
               WHERE tenant = :tenant AND partner = :partner AND project = :project AND state = 'completed'
+                    AND spec ->> '$.replay' IS NULL
               ORDER BY seq DESC LIMIT 1",
             named_params! { ":tenant": tenant, ":partner": session.partner, ":project": session.project },
             |row| row.get(0),
@@ -96,8 +97,9 @@ pub fn apply(tx: &Transaction<'_>, id: JobId, lease: Option<&LeaseToken>, event:
 }
 
 pub fn drop_leases(tx: &Transaction<'_>) -> Result<()> {
-    tx.execute("UPDATE jobs SET lease_token = NULL, lease_until = 0 WHERE state = 'executing'", [])?;
-    Ok(())
+    let mut executing = tx.prepare("SELECT id FROM jobs WHERE state = 'executing'")?;
+    let executing = executing.query_map([], |row| row.get(0))?.collect::<Result<Vec<Text<JobId>>, _>>()?;
+    executing.into_iter().try_for_each(|id| apply(tx, id.0, None, Event::Orphaned).map(drop))
 }
 
 pub fn file(tx: &Transaction<'_>, tenant: &str, id: FileId) -> Result<Option<PublishedFile>> {
@@ -193,8 +195,8 @@ pub(super) fn save(tx: &Transaction<'_>, before: &Job, job: &Job) -> Result<()> 
 }
 
 fn save_batch(tx: &Transaction<'_>, job: JobId, ordinal: usize, batch: &Batch) -> Result<()> {
-    let sql = "INSERT OR REPLACE INTO batches (job, ordinal, id, state, message, started_at, ended_at, scope, output)
-               VALUES (:job, :ordinal, :id, :state, :message, :started_at, :ended_at, :scope, :output)";
+    let sql = "INSERT OR REPLACE INTO batches (job, ordinal, id, state, message, started_at, ended_at, will_be_full, scope, output)
+               VALUES (:job, :ordinal, :id, :state, :message, :started_at, :ended_at, :will_be_full, :scope, :output)";
     tx.prepare_cached(sql)?.execute(named_params! {
         ":job": Text(job),
         ":ordinal": ordinal.cast_signed(),
@@ -203,6 +205,7 @@ fn save_batch(tx: &Transaction<'_>, job: JobId, ordinal: usize, batch: &Batch) -
         ":message": batch.message,
         ":started_at": batch.started_at.map(At),
         ":ended_at": batch.ended_at.map(At),
+        ":will_be_full": batch.will_be_full,
         ":scope": batch.scope.as_ref().map(Json),
         ":output": batch.output.as_ref().map(Json),
     })?;
@@ -235,6 +238,7 @@ fn batch_of(row: &Row<'_>) -> rusqlite::Result<Batch> {
         message: row.get("message")?,
         started_at: instant(row, "started_at")?,
         ended_at: instant(row, "ended_at")?,
+        will_be_full: row.get("will_be_full")?,
         scope: row.get::<_, Option<Json<_>>>("scope")?.map(|scope| scope.0),
         output: row.get::<_, Option<Json<_>>>("output")?.map(|output| output.0),
     })

@@ -32,7 +32,7 @@ use crate::{
     access::Rights,
     job::{
         Callout, CalloutState, Event, FileId, Identity, Increment, Job, JobId, Schedule, Session, SessionKey, Try,
-        session::Start,
+        session::Lost,
     },
 };
 
@@ -45,7 +45,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0005_callouts.sql"),
     include_str!("../../../migrations/sqlite/0006_turns_and_downloads.sql"),
     include_str!("../../../migrations/sqlite/0007_rights.sql"),
-    include_str!("../../../migrations/sqlite/0009_masked.sql"),
+    include_str!("../../../migrations/sqlite/0008_masked.sql"),
+    include_str!("../../../migrations/sqlite/0009_expectations.sql"),
 ];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
@@ -194,7 +195,7 @@ impl Store for Sqlite {
         self.read(move |tx| sessions::last_increment(tx, &tenant, &session)).await
     }
 
-    async fn lost(&self, tenant: &str, session: &SessionKey, identity: &Identity) -> Result<Option<Start>> {
+    async fn lost(&self, tenant: &str, session: &SessionKey, identity: &Identity) -> Result<Option<Lost>> {
         let (tenant, session, identity) = (tenant.to_owned(), session.clone(), identity.clone());
         self.read(move |tx| sessions::lost(tx, &tenant, &session, &identity)).await
     }
@@ -353,9 +354,9 @@ impl Store for Sqlite {
         self.write(move |tx| access::add_refusal(tx, &refusal)).await
     }
 
-    async fn refusals(&self, tenant: &str) -> Result<Vec<Refusal>> {
-        let tenant = tenant.to_owned();
-        self.read(move |tx| access::refusals(tx, &tenant)).await
+    async fn refusals(&self, tenant: &str, client: Option<&str>, most: u32) -> Result<Vec<Refusal>> {
+        let (tenant, client) = (tenant.to_owned(), client.map(str::to_owned));
+        self.read(move |tx| access::refusals(tx, &tenant, client.as_deref(), most)).await
     }
 }
 
@@ -399,6 +400,23 @@ mod tests {
         }
         let left = path.metadata().unwrap().len();
         assert!(full > 2_000_000 && left < 500_000, "{full} bytes, then {left}");
+    }
+
+    #[tokio::test]
+    async fn keys_that_are_over_are_purged_without_a_request_that_has_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.sqlite");
+        let store = Sqlite::open(&path).unwrap();
+        let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+        let request = KeyedRequest { tenant: "default".into(), key: "k".into(), target: "POST /x".into() };
+        store.claim_key(&request, at(0)).await.unwrap();
+        let zero = jiff::SignedDuration::ZERO;
+        let retention = Retention { files: zero, jobs: zero, refusals: zero, sessions: zero };
+        for (hour, left) in [(23, 1), (24, 0)] {
+            store.expire(at(hour), retention).await.unwrap();
+            let keys = Connection::open(&path).unwrap().query_row("SELECT count(*) FROM keys", [], |row| row.get(0));
+            assert_eq!(keys, Ok(left));
+        }
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, named_params};
 
 use super::{
-    Kept, Result, Retention, jobs,
+    Kept, Result, Retention, jobs, keys,
     value::{At, Text},
 };
 use crate::job::{JobId, State};
@@ -16,10 +16,16 @@ pub fn expire(tx: &Transaction<'_>, now: Timestamp, retention: Retention) -> Res
         named_params! { ":now": At(now), ":before": At(now - retention.files) },
     )?;
     tx.execute("DELETE FROM jobs WHERE ended_at <= ?", [At(now - retention.jobs)])?;
-    tx.execute("DELETE FROM sessions WHERE last_at <= ?", [At(now - retention.sessions)])?;
+    // Jobs may be kept for longer than sessions, and increments are numbered on as long as there are any.
+    tx.execute(
+        "DELETE FROM sessions
+          WHERE last_at <= ? AND (tenant, partner, project) NOT IN (SELECT tenant, partner, project FROM increments)",
+        [At(now - retention.sessions)],
+    )?;
+    tx.execute("DELETE FROM session_queries WHERE seen_at <= ?", [At(now - retention.sessions)])?;
     tx.execute("DELETE FROM refusals WHERE at <= ?", [At(now - retention.refusals)])?;
     tx.execute("DELETE FROM tokens WHERE expires_at <= ?", [At(now)])?;
-    Ok(())
+    keys::expire(tx, now)
 }
 
 pub fn kept(tx: &Transaction<'_>, job: JobId) -> Result<Kept> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::job::{
     FileId, Identity, Increment, Job, JobId, Reads, Session, SessionKey, SnapshotMark,
-    session::{self, Last, Seen, Start},
+    session::{self, Last, Lost, Seen},
 };
 
 pub fn find(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> Result<Session> {
@@ -149,7 +149,7 @@ pub fn last_increment(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> R
     newest_first(tx, tenant, key, |increments| increments.next().transpose())
 }
 
-pub fn lost(tx: &Transaction<'_>, tenant: &str, key: &SessionKey, identity: &Identity) -> Result<Option<Start>> {
+pub fn lost(tx: &Transaction<'_>, tenant: &str, key: &SessionKey, identity: &Identity) -> Result<Option<Lost>> {
     newest_first(tx, tenant, key, |increments| session::lost(increments, identity))
 }
 

@@ -185,7 +185,7 @@ pub fn fill(random: &mut Random, data: &Data) -> Value {
         data.load(object.name, &csv, &data.options()).expect("loaded");
         let path = data.file("gone.txt", gone.join("\n"));
         let input = load::Input { object: object.name.to_owned(), path };
-        load::delete(&data.source, &input, *data.now.lock().expect("a clock")).expect("deleted");
+        load::delete(data.source.begin_load_now().expect("a load"), &input).expect("deleted");
         let columns = [("Id", Text)].iter().chain(object.fields).map(|(name, kind)| (*name, kind.word()));
         tables.insert(object.name.to_owned(), json!({ "columns": columns.collect::<Vec<_>>(), "rows": rows }));
     }
