@@ -151,3 +151,60 @@ impl Spec {
         Some(SessionKey { partner: partner.clone(), project: project.clone() })
     }
 }
+
+/// For tests, of which each says only what it is about.
+#[cfg(test)]
+mod samples {
+    use super::{Encryption, Format, Language, Query, Reads, Spec};
+
+    impl Spec {
+        /// A stateless job for CSV that has nothing but its queries.
+        pub fn of(queries: Vec<Query>) -> Spec {
+            Spec {
+                name: None,
+                protocol_version: "1.0".into(),
+                format: Format::Csv,
+                encryption: Encryption::None,
+                partner: None,
+                project: None,
+                api_names: false,
+                utc: false,
+                use_last_queries: false,
+                null_replacement: None,
+                notify_url: None,
+                callout: false,
+                names_source: false,
+                offset: None,
+                incremental_time: None,
+                reads_masked: false,
+                replay: None,
+                queries,
+                reads: Reads::default(),
+            }
+        }
+
+        /// The same as a stateful job.
+        pub fn in_session(self, partner: &str, project: &str) -> Spec {
+            Spec {
+                protocol_version: "1.1".into(),
+                partner: Some(partner.into()),
+                project: Some(project.into()),
+                ..self
+            }
+        }
+    }
+
+    impl Query {
+        /// A query in Export ZOQL that has nothing but its text.
+        pub fn of(text: &str) -> Query {
+            Query {
+                name: None,
+                text: text.into(),
+                language: Language::Export,
+                api_version: 137,
+                deleted: None,
+                convert_to_currencies: None,
+            }
+        }
+    }
+}

@@ -5,35 +5,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn job(queries: usize) -> Job {
-    let query = Query {
-        name: None,
-        text: "select Id from Account".into(),
-        language: Language::Export,
-        api_version: 137,
-        deleted: None,
-        convert_to_currencies: None,
-    };
-    let spec = Spec {
-        name: None,
-        protocol_version: "1.0".into(),
-        format: Format::Csv,
-        encryption: Encryption::None,
-        use_last_queries: false,
-        partner: None,
-        project: None,
-        api_names: false,
-        utc: false,
-        null_replacement: None,
-        notify_url: None,
-        callout: false,
-        names_source: false,
-        reads_masked: false,
-        offset: None,
-        incremental_time: None,
-        replay: None,
-        queries: vec![query; queries],
-        reads: Reads::default(),
-    };
+    let spec = Spec::of(vec![Query::of("select Id from Account"); queries]);
     Job::new(JobId::new(at(0)), "default".into(), spec, Vec::new(), at(0))
 }
 

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     access::Rights,
     job::{
-        BatchState, Encryption, Event, Fault, FaultKind, FileId, Flag, Format, FullReason, Identity, Increment, Job,
-        JobId, Language, Output, Query, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
+        BatchState, Event, Fault, FaultKind, FileId, Flag, FullReason, Identity, Increment, Job, JobId, Output, Query,
+        ResultFile, Scope, Session, SessionKey, SnapshotMark, Spec, State,
     },
 };
 
@@ -100,34 +100,15 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn job_of(tenant: &str, session: Option<(&str, &str)>) -> Job {
-    let query = |text: &str| Query {
-        name: Some("Käse".into()),
-        text: text.into(),
-        language: Language::Export,
-        api_version: 137,
-        deleted: None,
-        convert_to_currencies: None,
-    };
+    let query = |text: &str| Query { name: Some("Käse".into()), ..Query::of(text) };
     let spec = Spec {
         name: Some("nightly".into()),
-        protocol_version: "1.1".into(),
-        format: Format::Csv,
-        encryption: Encryption::None,
-        partner: session.map(|(partner, _)| partner.into()),
-        project: session.map(|(_, project)| project.into()),
-        api_names: true,
-        utc: false,
-        use_last_queries: false,
         null_replacement: Some("NULL".into()),
-        notify_url: None,
-        callout: false,
-        names_source: false,
-        reads_masked: false,
-        offset: None,
-        incremental_time: None,
-        replay: None,
-        queries: vec![query("select Id from Account"), query("select Id from Invoice")],
-        reads: Reads::default(),
+        ..Spec::of(vec![query("select Id from Account"), query("select Id from Invoice")])
+    };
+    let spec = match session {
+        Some((partner, project)) => spec.in_session(partner, project),
+        None => spec,
     };
     Job::new(JobId::new(at(0)), tenant.into(), spec, vec!["careful".into()], at(0))
 }
