@@ -26,6 +26,7 @@ scenarios! {
     action
     authentication
     callout
+    callout_ends
     coding
     columns
     currencies
@@ -36,6 +37,7 @@ scenarios! {
     export_states
     filters
     formats
+    given_up
     guard
     headers
     home_currency
@@ -62,18 +64,25 @@ scenarios! {
     segments
     sessions
     sessions_aborted
+    sessions_advance
+    sessions_columns
     sessions_deleted
     sessions_delivered
     sessions_forgotten
     sessions_hold
+    sessions_hold_queries
     sessions_increments
+    sessions_offset
     sessions_order
     sessions_refusals
     sessions_time
+    sessions_time_eu
+    sessions_time_zone
     snapshot
     split
     states
     throttle
+    time_limit
     token
     too_large
     unavailable
