@@ -149,7 +149,7 @@ impl<R: Resolver> Resolver for Vetting<R> {
 mod tests {
     use std::{
         io::{BufRead as _, BufReader, Write as _},
-        net::{SocketAddr, TcpListener},
+        net::{SocketAddr, TcpListener, TcpStream},
         sync::{Arc, Mutex},
     };
 
@@ -181,6 +181,26 @@ mod tests {
     fn settings(allow: &[&str]) -> config::Callout {
         let allow = allow.iter().map(|text| Allowed::try_from(text.to_string()).unwrap()).collect();
         config::Callout { allow, ..config::Callout::default() }
+    }
+
+    /// The shortest times that there are.
+    fn impatient() -> config::Callout {
+        config::Callout { connect_seconds: 1, timeout_seconds: 1, ..settings(&["127.0.0.1"]) }
+    }
+
+    /// Takes every connection, says this on it, and then nothing more.
+    fn falls_silent(said: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                stream.write_all(said.as_bytes()).unwrap();
+                open.push(stream);
+            }
+        });
+        address
     }
 
     /// A name server that says something else each time it is asked.
@@ -227,6 +247,33 @@ mod tests {
         assert_eq!(send(), Outcome::Answered { status: 200, body: "broken off".into() });
         assert!(matches!(send(), Outcome::Unanswered(_)));
         assert_eq!(*seen.lock().unwrap(), ["GET / HTTP/1.1"; 4]);
+    }
+
+    #[test]
+    fn who_does_not_answer_in_time_has_not_answered() {
+        let send = |said| {
+            let message = message(format!("http://{}/", falls_silent(said)));
+            Sender::new(&impatient()).send(&message, Timestamp::UNIX_EPOCH)
+        };
+        let nothing = Outcome::Unanswered("no answer in time".into());
+        assert_eq!(send(""), nothing);
+        assert_eq!(send("HTTP/1.1 200 OK\r\nContent-Le"), nothing);
+        // The time is that of the whole answer, but what counts of it has come.
+        let half = Outcome::Answered { status: 200, body: "half".into() };
+        assert_eq!(send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), half);
+    }
+
+    /// Elsewhere a full queue refuses connections.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_takes_no_connection_in_time_has_not_answered() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let wait = Duration::from_millis(200);
+        let queue: Vec<TcpStream> = std::iter::from_fn(|| TcpStream::connect_timeout(&address, wait).ok()).collect();
+        let settings = config::Callout { timeout_seconds: 60, ..impatient() };
+        let outcome = Sender::new(&settings).send(&message(format!("http://{address}/")), Timestamp::UNIX_EPOCH);
+        assert_eq!(outcome, Outcome::Unanswered("no connection in time".into()), "behind {}", queue.len());
     }
 
     #[test]

@@ -191,3 +191,35 @@ impl Spec {
         Some(SessionKey { partner: partner.clone(), project: project.clone() })
     }
 }
+
+/// For tests, of which each says only what it is about.
+#[cfg(test)]
+mod samples {
+    use super::{Language, Query, Spec};
+
+    impl Spec {
+        /// The same as a stateful job.
+        pub fn in_session(self, partner: &str, project: &str) -> Spec {
+            Spec {
+                protocol_version: "1.1".into(),
+                partner: Some(partner.into()),
+                project: Some(project.into()),
+                ..self
+            }
+        }
+    }
+
+    impl Query {
+        /// A query in Export ZOQL that has nothing but its text.
+        pub fn of(text: &str) -> Query {
+            Query {
+                name: None,
+                text: text.into(),
+                language: Language::Export,
+                api_version: 137,
+                deleted: None,
+                convert_to_currencies: None,
+            }
+        }
+    }
+}

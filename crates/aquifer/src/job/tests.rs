@@ -5,15 +5,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn job(queries: usize) -> Job {
-    let query = Query {
-        name: None,
-        text: "select Id from Account".into(),
-        language: Language::Export,
-        api_version: 137,
-        deleted: None,
-        convert_to_currencies: None,
-    };
-    let spec = Spec::of(vec![query; queries]);
+    let spec = Spec::of(vec![Query::of("select Id from Account"); queries]);
     Job::new(JobId::new(at(0)), "default".into(), spec, Vec::new(), at(0))
 }
 

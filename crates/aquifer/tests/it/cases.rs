@@ -26,6 +26,7 @@ scenarios! {
     action
     authentication
     callout
+    callout_ends
     coding
     columns
     currencies
@@ -39,6 +40,7 @@ scenarios! {
     export_whole
     filters
     formats
+    given_up
     guard
     headers
     home_currency
@@ -66,20 +68,27 @@ scenarios! {
     segments
     sessions
     sessions_aborted
+    sessions_advance
+    sessions_columns
     sessions_deleted
     sessions_delivered
     sessions_forgotten
     sessions_hold
+    sessions_hold_queries
     sessions_increments
     sessions_list
+    sessions_offset
     sessions_order
     sessions_pages
     sessions_refusals
     sessions_time
+    sessions_time_eu
+    sessions_time_zone
     snapshot
     split
     states
     throttle
+    time_limit
     token
     too_large
     unavailable

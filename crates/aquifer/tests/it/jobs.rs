@@ -57,13 +57,35 @@ async fn a_running_job_shows_how_far_it_is_and_no_file() {
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn batches_of_a_job_may_run_side_by_side() {
-    let (server, gate, job) = gated(&[QUERY, QUERY, QUERY], |config| config.runner.batch_parallelism = 3).await;
-    gate.reached(3).await;
+/// The bytes of the files of a job that runs so many of its queries at one time, in their order.
+async fn files_of(queries: &[&str], parallelism: usize) -> Vec<Vec<u8>> {
+    let (server, gate, job) = gated(queries, |config| config.runner.batch_parallelism = parallelism).await;
+    gate.reached(parallelism).await;
     gate.open();
-    assert_eq!(server.ended(job).await.state, State::Completed);
+    let ended = server.ended(job).await;
+    assert_eq!(ended.state, State::Completed);
+    let mut files = Vec::new();
+    for (_, file) in ended.published() {
+        files.push(server.send(Request::new("GET", &format!("/v1/files/{}", file.id))).await.body);
+    }
     server.stop().await;
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_a_job_may_run_side_by_side_and_write_the_same() {
+    let queries = [
+        "select * from Account",
+        "select Id, BillToContact.FirstName from Account order by Id",
+        QUERY,
+        "select Country, count(Id) from Contact group by Country",
+        "select Id from Contact where FirstName = 'nobody'",
+    ];
+    let serial = files_of(&queries, 1).await;
+    assert_eq!(serial.len(), queries.len());
+    for parallelism in [2, 5] {
+        assert_eq!(files_of(&queries, parallelism).await, serial, "{parallelism} at one time");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

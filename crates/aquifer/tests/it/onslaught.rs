@@ -1,6 +1,6 @@
 //! The real binary under load, killed at any moment and started again over the same data, again and again: clients of
 //! sessions that submit, cancel, replay and merge, clients that submit and download whatever comes to their mind, loads and
-//! deletions, some of them killed too.
+//! deletions, some of them killed too. Somebody listens, and is to be told of the end of every job.
 //!
 //! Each server is killed once so many requests have been answered, so the clock decides nothing; but threads and processes run
 //! as they will, and a seed does not bring back every turn of a run. `AQUIFER_KILLS=500` kills more often, `AQUIFER_SEED=17`
@@ -21,9 +21,12 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::crash::{self, Random, Server, aquifer, files_below, number};
+use crate::{
+    crash::{self, Random, Server, aquifer, files_below, number},
+    receiver::Receiver,
+};
 
-const KILLS: u64 = 60;
+const KILLS: u64 = 120;
 const IDS: u64 = 300;
 const ALL: &str = "select Id, Name from Account";
 
@@ -37,6 +40,9 @@ fn a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(
     let csv = rows(&mut random, IDS);
     crash::load(&csv, data);
     let authorization = crash::client(data);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let receiver = runtime.block_on(Receiver::start(&[]));
+    let notify_url = format!("{}/${{JOBID}}/${{STATUS}}", receiver.url);
     let mut sessions = ["nightly", "hourly"].map(|project| Session::new(project, random.below(u64::MAX)));
     let mut visitors = [0, 1].map(|_| Visitor::new(random.below(u64::MAX)));
     let mut loader = Loader { random: Random(random.below(u64::MAX)) };
@@ -44,7 +50,12 @@ fn a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(
     for _ in 0..number("AQUIFER_KILLS", KILLS) {
         let server = start(data, &authorization);
         let (done, answers) = mpsc::channel();
-        let door = Door { url: server.url.clone(), authorization: authorization.clone(), done };
+        let door = Door {
+            url: server.url.clone(),
+            authorization: authorization.clone(),
+            notify_url: notify_url.clone(),
+            done,
+        };
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for session in &mut sessions {
@@ -69,13 +80,15 @@ fn a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(
 
     let server = start(data, &authorization);
     let (done, _answers) = mpsc::channel();
-    let door = Door { url: server.url.clone(), authorization, done };
+    let door = Door { url: server.url.clone(), authorization, notify_url, done };
     let live = live(data);
     for session in &mut sessions {
         session.finish(&door, &live);
     }
     visitors.iter().for_each(|visitor| visitor.finish(&door));
+    wait_until(|| open_jobs(data) == 0);
     check_files(data);
+    check_callouts(data, &receiver);
     let accepted = visitors.iter().map(|visitor| visitor.accepted.len()).sum::<usize>();
     let increments: Vec<u64> = sessions.iter().map(|session| session.merged).collect();
     let again = attempts(data);
@@ -101,6 +114,7 @@ struct Gone;
 struct Door {
     url: String,
     authorization: String,
+    notify_url: String,
     /// Told of each answer.
     done: mpsc::Sender<()>,
 }
@@ -124,8 +138,9 @@ impl Door {
     }
 
     /// The id of a job that has been accepted; `None` if there are too many.
-    fn submit(&self, job: &Value) -> Result<Option<String>, Gone> {
-        let answer = self.json("POST", "batch-query", job)?;
+    fn submit(&self, mut job: Value) -> Result<Option<String>, Gone> {
+        job["notifyUrl"] = self.notify_url.as_str().into();
+        let answer = self.json("POST", "batch-query", &job)?;
         let id = answer["id"].as_str().map(str::to_owned);
         assert!(id.is_some() || answer["errorCode"] == "90028", "{answer}");
         Ok(id)
@@ -193,7 +208,7 @@ impl Session {
     fn submit(&self, door: &Door) -> Result<Option<String>, Gone> {
         let query = json!({ "query": ALL, "deleted": { "column": "Deleted", "format": "Boolean" } });
         let job = json!({ "version": "1.1", "partner": "acme", "project": self.project, "queries": [query] });
-        door.submit(&job)
+        door.submit(job)
     }
 
     /// Merges the increments that have come since, each once and in order.
@@ -263,7 +278,7 @@ impl Visitor {
         let queries = [ALL, "select * from Account", "select count(Id) from Account"];
         let query = |random: &mut Random| json!({ "query": queries[random.below(3) as usize] });
         let queries: Vec<Value> = (0..=self.random.below(3)).map(|_| query(&mut self.random)).collect();
-        let job = door.submit(&json!({ "format": format, "queries": queries }))?;
+        let job = door.submit(json!({ "format": format, "queries": queries }))?;
         let Some(job) = job else {
             let (last, _) = self.accepted.last().unwrap();
             return door.end_of(last).map(drop);
@@ -344,17 +359,34 @@ fn attempts(data: &Path) -> i64 {
     store(data).query_row("SELECT sum(attempt - 1) FROM jobs WHERE state = 'completed'", [], |row| row.get(0)).unwrap()
 }
 
+/// Waits for what the server does by itself.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        std::thread::yield_now();
+    }
+}
+
+fn open_jobs(data: &Path) -> i64 {
+    let sql = "SELECT count(*) FROM jobs WHERE state IN ('submitted', 'executing')";
+    store(data).query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// Whoever is to be told of a job's end is told of it, perhaps more than once, and of no other end.
+fn check_callouts(data: &Path, receiver: &Receiver) {
+    let store = store(data);
+    let mut jobs = store.prepare("SELECT id || '/' || state FROM jobs").unwrap();
+    let ends = jobs.query_map([], |row| row.get(0)).unwrap().collect::<Result<BTreeSet<String>, _>>().unwrap();
+    let told = || -> BTreeSet<String> {
+        let lines = receiver.lines();
+        lines.iter().map(|line| line.split([' ', '?']).nth(1).unwrap().trim_start_matches('/').to_lowercase()).collect()
+    };
+    wait_until(|| told().len() >= ends.len());
+    assert_eq!(told(), ends);
+}
+
 /// What is published is on the disk, whole, and was written by its job's last attempt; what is not is not.
 fn check_files(data: &Path) {
     let store = store(data);
-    let open: i64 = loop {
-        let sql = "SELECT count(*) FROM jobs WHERE state IN ('submitted', 'executing')";
-        match store.query_row(sql, [], |row| row.get(0)).unwrap() {
-            0 => break 0,
-            _ => std::thread::yield_now(),
-        }
-    };
-    assert_eq!(open, 0);
     let sql =
         "SELECT f.path, f.bytes, f.sha256, j.id || '/' || j.attempt || '/' FROM files f JOIN jobs j ON j.id = f.job";
     let mut files = store.prepare(sql).unwrap();
@@ -372,9 +404,7 @@ fn check_files(data: &Path) {
     let published: BTreeSet<_> = files.query_map([], check).unwrap().collect::<Result<_, _>>().unwrap();
     assert!(!published.is_empty());
     // The last server sweeps when it starts, and after each job.
-    while files_below(&results).into_iter().collect::<BTreeSet<_>>() != published {
-        std::thread::yield_now();
-    }
+    wait_until(|| files_below(&results).into_iter().collect::<BTreeSet<_>>() == published);
     let twice: i64 = store
         .query_row("SELECT count(*) FROM (SELECT job FROM increments GROUP BY job HAVING count(*) > 1)", [], |row| {
             row.get(0)

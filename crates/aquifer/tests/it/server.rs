@@ -132,6 +132,20 @@ impl Server {
         }
     }
 
+    /// Takes the lease of a job from the runner that is at work on it, or will be, as if it had been silent for too long;
+    /// waits until it has noticed.
+    pub async fn lose(&self, job: JobId) {
+        let app = &self.running.app;
+        while !app.runner.is_at_work(job) {
+            tokio::task::yield_now().await;
+        }
+        let mut left = app.runner.left();
+        app.store.drop_leases().await.unwrap();
+        self.clock.advance(app.config.runner.lease());
+        // Nothing is said of whether it is at work after that: another attempt may have begun.
+        left.changed().await.unwrap();
+    }
+
     /// Waits until a callout has been tried so often, and what it has come to then.
     pub async fn tried(&self, job: JobId, times: usize) -> Callout {
         let mut tries = self.running.app.callouts.tries();

@@ -12,14 +12,7 @@ fn mark(position: i64) -> SnapshotMark {
 }
 
 fn query(name: &str, text: &str) -> Query {
-    Query {
-        name: Some(name.to_owned()).filter(|name| !name.is_empty()),
-        text: text.into(),
-        language: Language::Export,
-        api_version: 137,
-        deleted: None,
-        convert_to_currencies: None,
-    }
+    Query { name: Some(name.to_owned()).filter(|name| !name.is_empty()), ..Query::of(text) }
 }
 
 fn identity(query: &Query) -> Identity {
@@ -33,13 +26,7 @@ fn run(queries: &[Query], position: i64) -> Job {
 
 /// The same with an offset: windows end earlier.
 fn run_up_to(queries: &[Query], position: i64, to: i64) -> Job {
-    let spec = Spec {
-        protocol_version: "1.1".into(),
-        partner: Some("acme".into()),
-        project: Some("nightly".into()),
-        api_names: true,
-        ..Spec::of(queries.to_vec())
-    };
+    let spec = Spec::of(queries.to_vec()).in_session("acme", "nightly");
     let mut job = Job::new(JobId::new(at(0)), "default".into(), spec, Vec::new(), at(0));
     job.apply(Event::Taken).unwrap();
     job.apply(Event::Began(mark(position))).unwrap();

@@ -39,9 +39,9 @@ pub struct Elsewhere {
 }
 
 /// What a scenario asks of the server's clock, data and reads.
-pub const COMMANDS: [&str; 14] = [
-    "CLIENT", "CLOCK", "FORGET", "LEFT", "LIMIT", "LOAD", "OBJECTS", "READS", "REVOKE", "ROTATE", "TIDY", "TRIED",
-    "USER", "WAITING",
+pub const COMMANDS: [&str; 15] = [
+    "CLIENT", "CLOCK", "FORGET", "LEFT", "LIMIT", "LOAD", "LOSE", "OBJECTS", "READS", "REVOKE", "ROTATE", "TIDY",
+    "TRIED", "USER", "WAITING",
 ];
 
 impl Here {
@@ -56,6 +56,7 @@ impl Here {
         let Here { server, gate } = self;
         match (command, argument) {
             ("LEFT", job) => server.left(job.parse().unwrap()).await,
+            ("LOSE", job) => server.lose(job.parse().unwrap()).await,
             ("TRIED", job) => drop(server.tried(job.parse().unwrap(), 1).await),
             ("CLOCK", seconds) => server.clock.advance(SignedDuration::from_secs(seconds.parse().unwrap())),
             ("LOAD", object) => server.load(object, body),
