@@ -34,7 +34,6 @@ const UPKEEP: SignedDuration = SignedDuration::from_mins(10);
 
 pub struct World {
     random: Random,
-    _dir: TempDir,
     config: Config,
     clock: Manual,
     source: Arc<Embedded>,
@@ -45,6 +44,8 @@ pub struct World {
     /// Whether half a year has passed without a job.
     has_rested: bool,
     purged_at: Timestamp,
+    /// Last, for the server writes until it is gone.
+    _dir: TempDir,
 }
 
 /// A job that has been submitted.
