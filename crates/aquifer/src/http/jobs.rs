@@ -93,7 +93,7 @@ pub(super) async fn accept(
         job.skip(skipped.query, &error::no_permission(&skipped.objects));
     }
     let mut undelivered = Vec::new();
-    if let Some(past) = past.filter(|_| job.spec.incremental_time.is_none()) {
+    if let Some(past) = past {
         undelivered = expect(app, &mut job, &identities, &past).await?;
     }
     app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
@@ -121,6 +121,10 @@ async fn check(
 /// Says of each batch of a session's new job whether it is going to be all that lives, as far as is known. Answers what the
 /// client may have lost before.
 async fn expect(app: &App, job: &mut Job, identities: &[Identity], past: &Past) -> Result<Vec<Undelivered>, Error> {
+    if job.spec.incremental_time.is_some() {
+        job.batches.iter_mut().for_each(|batch| batch.will_be_full = false);
+        return Ok(Vec::new());
+    }
     let lifetime = app.config.retention.sessions();
     let mut undelivered = Vec::new();
     for ((batch, query), identity) in job.batches.iter_mut().zip(&job.spec.queries).zip(identities) {

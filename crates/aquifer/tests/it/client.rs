@@ -253,7 +253,7 @@ async fn sessions_are_shown_acknowledged_and_replayed() {
 
     let last = ["--last", "acme", "p q"];
     let status = printed(&server, &[["status"].as_slice(), &last].concat()).await;
-    assert!(status.starts_with(stdout(&replayed).trim()), "{status}");
+    assert!(status.starts_with(&second), "a replay is no last job: {status}");
     printed(&server, &[["files"].as_slice(), &last, &["--out", "got"]].concat()).await;
     assert_eq!(fs::read_to_string(server.dir.path().join("got/A.csv")).unwrap(), "Account: Name\nZeta II\n");
 

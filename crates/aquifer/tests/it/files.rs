@@ -313,10 +313,11 @@ async fn a_client_that_goes_away_has_not_received_its_file_and_one_that_reads_it
     let mut random = Random(7);
     // So that it stays long when it is packed.
     let noise: String = (0..10_000).map(|_| char::from(b'0' + random.below(64) as u8)).collect();
+    server.load_note(9, &noise);
     for (number, coding) in ["identity", "gzip"].iter().enumerate() {
         let project = format!("p{number}");
         let document = json!({
-            "version": "1.1", "partner": "acme", "project": project, "nullReplacement": noise,
+            "version": "1.1", "partner": "acme", "project": project,
             "queries": [{ "query": "select Name, Notes from Account" }],
         });
         let file = file(&server, document).await;

@@ -114,13 +114,16 @@ impl Server {
     }
 
     pub async fn ended_of(&self, tenant: &str, job: JobId) -> Job {
-        let mut left = self.running.app.runner.left();
+        let runner = &self.running.app.runner;
+        let mut left = runner.left();
         loop {
             let stored = self.stored_of(tenant, job).await;
-            if stored.state.is_terminal() && !self.running.app.runner.is_at_work(job) {
-                return stored;
+            match runner.is_at_work(job) {
+                true => left.changed().await.unwrap(),
+                false if stored.state.is_terminal() => return stored,
+                // Not yet, or never again: a job that is given up ends without anybody at work on it.
+                false => tokio::task::yield_now().await,
             }
-            left.changed().await.unwrap();
         }
     }
 
@@ -136,14 +139,16 @@ impl Server {
     /// waits until it has noticed.
     pub async fn lose(&self, job: JobId) {
         let app = &self.running.app;
-        while !app.runner.is_at_work(job) {
-            tokio::task::yield_now().await;
-        }
-        let mut left = app.runner.left();
+        let mut renewed = loop {
+            match app.runner.renewed(job) {
+                Some(renewed) => break renewed,
+                None => tokio::task::yield_now().await,
+            }
+        };
         app.store.drop_leases().await.unwrap();
         self.clock.advance(app.config.runner.lease());
-        // Nothing is said of whether it is at work after that: another attempt may have begun.
-        left.changed().await.unwrap();
+        // Its end is that of this attempt. Others may come and go meanwhile, and the next one of this job.
+        while renewed.changed().await.is_ok() {}
     }
 
     /// Waits until a callout has been tried so often, and what it has come to then.
