@@ -41,7 +41,11 @@ impl Texts {
     /// The same for all others.
     #[inline(never)]
     pub(super) fn put(&mut self, text: &[u8], out: &mut Room) {
-        self.write_any(text, self.guard, out);
+        if text.len() > SHORT && !self.guard && is_plain(text) {
+            out.push(text);
+        } else {
+            self.write_any(text, self.guard, out);
+        }
         out.push_array(b",");
     }
 
@@ -103,6 +107,14 @@ fn quote(text: &[u8], out: &mut Room) {
     }
     out.push(&text[start..]);
     out.push(b"\"");
+}
+
+/// Whether a text is written as it is. Errs on the side of no: what has a byte up to the comma, and spaces are among them, is
+/// looked at closely.
+fn is_plain(text: &[u8]) -> bool {
+    let mut found = 0;
+    each_word(text, |word| found |= below(word, b',' + 1));
+    !is_marked(found)
 }
 
 /// What is in a text.
