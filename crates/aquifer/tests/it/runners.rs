@@ -161,10 +161,21 @@ async fn runners_on_one_store_never_run_one_job_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runners_that_keep_losing_their_leases_do_each_job_once() {
+    // On a busy machine it may be that nobody is in the middle of anything when a clock is moved.
+    for seed in 3..9 {
+        if runners_that_are_late_do_each_job_once(seed).await {
+            return;
+        }
+    }
+    panic!("nobody lost anything");
+}
+
+/// Whether somebody has lost a lease.
+async fn runners_that_are_late_do_each_job_once(seed: u64) -> bool {
     let clocks = [Manual::at(epoch()), Manual::at(epoch())];
     let (server, others, jobs) = crowd([&clocks[0], &clocks[1]]).await;
     // Each runner in turn is late by more than a lease, in the middle of whatever it does.
-    let mut random = Random(3);
+    let mut random = Random(seed);
     for _ in 0..400 {
         let clock = [&server.clock, &clocks[0], &clocks[1]][random.below(3) as usize];
         clock.advance(SignedDuration::from_secs(random.below(40) as i64));
@@ -191,10 +202,10 @@ async fn runners_that_keep_losing_their_leases_do_each_job_once() {
         attempts += ended(&server, &runners, *job).await.attempt;
     }
     println!("{attempts} attempts");
-    assert!(attempts > jobs.len() as u32, "nobody lost anything");
     check_done_once(&server, &jobs).await;
     for other in others {
         stop(other).await;
     }
     server.stop().await;
+    attempts > jobs.len() as u32
 }
