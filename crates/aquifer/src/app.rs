@@ -5,7 +5,11 @@ use std::{fs::File, net::SocketAddr, sync::Arc};
 use anyhow::Context as _;
 use engine::Source;
 use jiff::{SignedDuration, Timestamp};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     callout::Callouts,
@@ -28,6 +32,8 @@ pub struct App {
     pub runner: Arc<Runner>,
     pub callouts: Arc<Callouts>,
     pub doors: http::Doors,
+    /// Held during a round of upkeep: what one of two at a time is doing, the other would put off until the next.
+    keeping_up: Mutex<()>,
 }
 
 /// A server that runs.
@@ -66,7 +72,17 @@ impl App {
             Arc::new(Runner::new(config.clone(), clock.clone(), store.clone(), tenants.clone(), results.clone()));
         let callouts = Arc::new(Callouts::new(config.clone(), clock.clone(), store.clone(), tenants.clone()));
         let doors = http::Doors::default();
-        let app = Arc::new(App { config, clock, store, tenants, results, runner, callouts, doors });
+        let app = Arc::new(App {
+            config,
+            clock,
+            store,
+            tenants,
+            results,
+            runner,
+            callouts,
+            doors,
+            keeping_up: Mutex::default(),
+        });
 
         let wanted = app.config.server.listen;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on {wanted}"))?;
@@ -101,6 +117,7 @@ impl App {
     /// One round of upkeep. What cannot be done, for one tenant or at all, keeps nothing else from being done; each fault is
     /// logged, and the first one answered.
     pub async fn tidy(&self) -> anyhow::Result<()> {
+        let _round = self.keeping_up.lock().await;
         let retention = Retention {
             files: self.config.retention.files(),
             jobs: self.config.retention.jobs(),

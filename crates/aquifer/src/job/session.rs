@@ -131,12 +131,14 @@ impl Scope {
 impl Session {
     /// Where the next window of a query begins. A session ends when nothing has completed for its `lifetime`.
     pub fn start(&self, identity: &Identity, name: Option<&str>, now: Timestamp, lifetime: SignedDuration) -> Start {
-        let Some(last) = self.last.as_ref().filter(|_| !self.seen.is_empty()) else {
-            return Start::Full(FullReason::First);
-        };
         match self.seen.iter().find(|seen| seen.identity == *identity) {
+            None if self.increments == 0 => Start::Full(FullReason::First),
+            // All that it had is so old that the store has forgotten it.
+            None if self.seen.is_empty() => Start::Full(FullReason::Expired),
             None => Start::Full(self.why_unseen(identity, name)),
-            Some(_) if last.at + lifetime < now => Start::Full(FullReason::Expired),
+            Some(_) if self.last.as_ref().is_none_or(|last| last.at + lifetime < now) => {
+                Start::Full(FullReason::Expired)
+            }
             Some(seen) => {
                 let known = seen.shown.as_ref().unwrap_or(&seen.mark.position);
                 Start::After { mark: seen.mark.clone(), known: Some(known.clone()) }

@@ -90,6 +90,18 @@ fn a_session_lives_as_long_as_something_completes() {
 }
 
 #[test]
+fn a_session_whose_queries_are_all_forgotten_is_no_new_one() {
+    let a = query("a", "select 1");
+    let session = after(&[completed(run(std::slice::from_ref(&a), 5))]);
+    let forgotten = Session { seen: Vec::new(), ..session };
+    assert_eq!(start(&forgotten, &a, 6), Start::Full(FullReason::Expired));
+    // One that jobs with times of their own have left without any has returned nothing yet.
+    let mut timed = run(std::slice::from_ref(&a), 7);
+    timed.spec.incremental_time = Some(at(1));
+    assert_eq!(start(&after(&[completed(timed)]), &a, 8), Start::Full(FullReason::First));
+}
+
+#[test]
 fn a_query_that_is_not_known_says_why() {
     let a = query("a", "select 1");
     let with_flag = |column: &str, query: &Query| {

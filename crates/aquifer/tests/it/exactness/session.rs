@@ -216,32 +216,24 @@ impl Session {
     }
 
     fn next(&self, query: Query, now: Timestamp) -> Start {
-        let Some((_, last_at)) = self.last.as_ref().filter(|_| !self.seen.is_empty()) else {
-            return Start::full(&["first"]);
-        };
         match self.seen.get(&query) {
-            None => self.why_unseen(query, now),
-            Some(_) if *last_at + HALF_YEAR < now => Start::full(&["expired"]),
-            Some(seen) => {
-                // It may have been forgotten by itself.
-                let reasons = if seen.at + HALF_YEAR < now { self.why_unseen(query, now).reasons } else { vec![] };
-                Start { reasons, window: Some((seen.mark, seen.mark.max(seen.shown))) }
-            }
+            None if self.count == 0 => Start::full(&["first"]),
+            None if self.seen.is_empty() => Start::full(&["expired"]),
+            None => self.why_unseen(query),
+            Some(_) if self.last.as_ref().unwrap().1 + HALF_YEAR < now => Start::full(&["expired"]),
+            Some(seen) => Start { reasons: vec![], window: Some((seen.mark, seen.mark.max(seen.shown))) },
         }
     }
 
     /// By the query that has had its name last. Of several at one time it may be any.
-    fn why_unseen(&self, query: Query, now: Timestamp) -> Start {
+    fn why_unseen(&self, query: Query) -> Start {
         let namesakes = || self.seen.iter().filter(|(one, _)| one.object == query.object);
-        let last_at = namesakes().map(|(_, seen)| seen.at).max();
+        let Some(last_at) = namesakes().map(|(_, seen)| seen.at).max() else { return Start::full(&["new-query"]) };
         let why = |(one, _): (&Query, &Seen)| match one.is_turned == query.is_turned {
             true => "deleted-column-changed",
             false => "query-changed",
         };
-        let mut reasons: Vec<_> = namesakes().filter(|(_, seen)| Some(seen.at) == last_at).map(why).collect();
-        if last_at.is_none_or(|at| at + HALF_YEAR < now) {
-            reasons.push("new-query");
-        }
+        let reasons: Vec<_> = namesakes().filter(|(_, seen)| seen.at == last_at).map(why).collect();
         Start::full(&reasons)
     }
 
@@ -290,8 +282,8 @@ impl Session {
     /// What the server forgets with time.
     pub fn purge(&mut self, now: Timestamp) {
         self.increments.retain(|increment| increment.ended_at > now - HALF_YEAR);
+        self.seen.retain(|_, seen| seen.at > now - HALF_YEAR * 2);
         if self.last.as_ref().is_some_and(|(_, at)| *at <= now - HALF_YEAR * 2) {
-            self.seen.clear();
             (self.last, self.count) = (None, 0);
         }
     }
