@@ -21,7 +21,7 @@ use crate::{
         request::ExportRequest,
     },
     job::{Job, JobId},
-    store::Client,
+    store::{Client, KeyedRequest},
     tenant::Tenant,
 };
 
@@ -48,16 +48,18 @@ pub async fn create(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
+    key: Option<Extension<KeyedRequest>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Error> {
     let body = super::body::read(&app, body, app.config.server.body_bytes).await?;
     let utc = headers.get("datetimeutc").is_some_and(|utc| utc.as_bytes().eq_ignore_ascii_case(b"true"));
     let request = export::read(&body, utc)?;
-    let job = jobs::accept(&app, &client, &tenant, request).await.map_err(export::refused)?;
-    tracing::info!(job = %job.id, client = client.name, "export submitted");
-    app.runner.wake();
-    Ok(respond::json(StatusCode::OK, &export::created(&job)))
+    let accepted = async {
+        let (job, _) = jobs::prepare(&app, &client, &tenant, request).await?;
+        jobs::store(&app, &client, &tenant, key, &job, &export::created(&job)).await
+    };
+    accepted.await.map_err(export::refused)
 }
 
 /// How an object export is doing

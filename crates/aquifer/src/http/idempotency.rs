@@ -2,7 +2,8 @@
 //!
 //! The first answer, whatever it is, is kept for 24 hours. Keys belong to their tenant. A key is claimed once the request is
 //! here whole: an upload that broke off has not been answered, and may be sent again. From then on the work goes on when the
-//! client hangs up: then the answer is there when it comes back.
+//! client hangs up: then the answer is there when it comes back. The answer to a request that makes a job is kept together with
+//! the job, so that a crash leaves both or neither.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -10,7 +11,7 @@ use axum::{
     Extension,
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderName, HeaderValue, Method},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -50,7 +51,10 @@ pub async fn idempotent(
     }
     let keyed = KeyedRequest { tenant: client.tenant, key, target };
     let (head, body) = request.into_parts();
-    let request = Request::from_parts(head, body::read(&app, body, app.config.server.body_bytes).await?.into());
+    let body = body::read(&app, body, app.config.server.body_bytes).await?;
+    let mut request = Request::from_parts(head, body.into());
+    // A handler that stores something may store the answer with it.
+    request.extensions_mut().insert(keyed.clone());
     match app.store.claim_key(&keyed, app.clock.now()).await? {
         Claim::New => {
             let work = tokio::spawn(async move {
@@ -62,7 +66,7 @@ pub async fn idempotent(
         }
         Claim::Unanswered => Err(Error::KeyInUse),
         Claim::OfAnother => Err(Error::KeyOfAnother),
-        Claim::Answered(answer) => Ok(replay(answer)),
+        Claim::Answered(answer) => Ok(answer.into_response()),
     }
 }
 
@@ -90,16 +94,4 @@ async fn keep_later(app: Arc<App>, keyed: KeyedRequest, answer: KeptAnswer) {
             Err(error) => tracing::warn!(%error, "still cannot keep an answer for its Idempotency-Key"),
         }
     }
-}
-
-fn replay(answer: KeptAnswer) -> Response {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = (status, answer.body).into_response();
-    response.headers_mut().clear();
-    for (name, value) in answer.headers {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-            response.headers_mut().append(name, value);
-        }
-    }
-    response
 }

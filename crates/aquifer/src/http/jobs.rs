@@ -9,6 +9,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use serde::Serialize;
 
 use super::{describe, respond};
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     },
     past::Past,
     recipient,
-    store::{Client, Refusal},
+    store::{Client, KeyedRequest, Refusal},
     tenant::Tenant,
 };
 
@@ -50,28 +51,31 @@ pub async fn submit(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
+    key: Option<Extension<KeyedRequest>>,
     body: Body,
 ) -> Result<Response, Error> {
     let body = super::body::read(&app, body, app.config.server.body_bytes).await?;
     let mut request = submit::read(&body)?;
     request.spec.callout = callout::is_wanted(&request.spec, &tenant.settings);
-    match accept(&app, &client, &tenant, request.clone()).await {
-        Ok(job) => {
-            tracing::info!(job = %job.id, client = client.name, queries = job.batches.len(), "submitted");
-            app.runner.wake();
-            Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &tenant.settings)))
-        }
+    let accepted = async {
+        let (job, warnings) = prepare(&app, &client, &tenant, request.clone()).await?;
+        let told = Job { warnings: [&*job.warnings, &*warnings].concat(), ..job.clone() };
+        store(&app, &client, &tenant, key, &job, &answer::submitted(&told, &tenant.settings)).await
+    };
+    match accepted.await {
+        Ok(response) => Ok(response),
         Err(error) => refuse(&app, &client, &tenant, &request.spec, error).await,
     }
 }
 
-/// Stores the job of a request, if nothing is against it.
-pub(super) async fn accept(
+/// The job of a request, if nothing is against it, and warnings that are true only now: what is true when the job begins, its
+/// batches will say.
+pub(super) async fn prepare(
     app: &App,
     client: &Client,
     tenant: &Arc<Tenant>,
     mut request: submit::Request,
-) -> Result<Job, Error> {
+) -> Result<(Job, Vec<String>), Error> {
     let mut past = None;
     if let Some(key) = request.spec.session() {
         app.doors.sent.write(&*app.store).await;
@@ -96,10 +100,25 @@ pub(super) async fn accept(
     if let Some(past) = past {
         undelivered = expect(app, &mut job, &identities, &past).await?;
     }
-    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
-    // As it is now; what is true when the job begins, its batches will say.
-    job.warnings.extend(answer::undelivered(undelivered.into_iter()));
-    Ok(job)
+    Ok((job, answer::undelivered(undelivered.into_iter())))
+}
+
+/// Stores a new job together with the answer to its request.
+pub(super) async fn store(
+    app: &App,
+    client: &Client,
+    tenant: &Tenant,
+    key: Option<Extension<KeyedRequest>>,
+    job: &Job,
+    answer: &impl Serialize,
+) -> Result<Response, Error> {
+    let answer = respond::to_keep(StatusCode::OK, answer)?;
+    let kept = key.as_deref().map(|key| (key, &answer));
+    app.store.insert(job, tenant.settings.limits.open_jobs(), kept).await?;
+    let (queries, replay) = (job.batches.len(), job.spec.replay);
+    tracing::info!(job = %job.id, client = client.name, queries, replay, "submitted");
+    app.runner.wake();
+    Ok(answer.into_response())
 }
 
 /// Holds a request against the rules, off the async threads: many long queries take a while to compile.

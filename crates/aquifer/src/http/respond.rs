@@ -3,23 +3,46 @@
 use std::any::Any;
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
 use crate::{
     aqua::{Error, body, describe, error::Body},
-    recipient, store,
+    recipient,
+    store::{self, KeptAnswer},
 };
+
+const JSON: &str = "application/json;charset=UTF-8";
 
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
-        Ok(text) => (status, [(header::CONTENT_TYPE, "application/json;charset=UTF-8")], text).into_response(),
+        Ok(text) => (status, [(header::CONTENT_TYPE, JSON)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "an answer cannot be written as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// The same, for a request that may have a key: so that it can be kept before it is given.
+pub fn to_keep(status: StatusCode, body: &impl Serialize) -> Result<KeptAnswer, Error> {
+    let body = serde_json::to_vec(body).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(KeptAnswer { status: status.as_u16(), headers: vec![(header::CONTENT_TYPE.to_string(), JSON.to_owned())], body })
+}
+
+impl IntoResponse for KeptAnswer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, self.body).into_response();
+        response.headers_mut().clear();
+        for (name, value) in self.headers {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
     }
 }
 

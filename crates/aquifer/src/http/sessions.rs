@@ -18,7 +18,7 @@ use crate::{
         increments::{self, Done, Increments, Sessions},
     },
     job::{BatchState, Increment, Job, JobId, Reads, SessionKey, Spec},
-    store::Client,
+    store::{Client, KeyedRequest},
     tenant::Tenant,
 };
 
@@ -148,10 +148,11 @@ pub async fn replay(
     State(app): State<Arc<App>>,
     Extension(client): Extension<Client>,
     Extension(tenant): Extension<Arc<Tenant>>,
+    key: Option<Extension<KeyedRequest>>,
     Path((partner, project, number)): Path<(String, String, String)>,
 ) -> Result<Response, Error> {
-    let key = SessionKey { partner, project };
-    let Increment { job: original, number, .. } = find(&app, &client, &tenant, &key, &number).await?;
+    let session = SessionKey { partner, project };
+    let Increment { job: original, number, .. } = find(&app, &client, &tenant, &session, &number).await?;
     // It ends at the snapshot: a row of the window may have changed since, and is then found only behind its end.
     let spec = Spec { replay: Some(number), offset: None, reads_masked: client.reads_masked, ..original.spec };
     let now = app.clock.now();
@@ -162,10 +163,7 @@ pub async fn replay(
             job.skip(at, &batch.message);
         }
     }
-    app.store.insert(&job, tenant.settings.limits.open_jobs()).await?;
-    tracing::info!(job = %job.id, client = client.name, increment = number, "a replay was submitted");
-    app.runner.wake();
-    Ok(respond::json(StatusCode::OK, &answer::submitted(&job, &tenant.settings)))
+    jobs::store(&app, &client, &tenant, key, &job, &answer::submitted(&job, &tenant.settings)).await
 }
 
 async fn find(

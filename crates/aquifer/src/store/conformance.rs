@@ -83,6 +83,7 @@ where
         an_id_can_be_had_again_once_it_is_revoked
         a_tenant_has_one_recipient
         a_key_gives_the_first_answer_for_a_day
+        a_job_comes_with_the_answer_to_its_request
         a_callout_waits_from_the_end_of_its_job_on
         callouts_are_taken_when_they_are_due_and_once
         tenants_take_turns_with_their_callouts
@@ -109,6 +110,20 @@ async fn a_key_gives_the_first_answer_for_a_day(store: &dyn Store) {
     assert_eq!(claim(&first, 86_401).await, Claim::New);
 }
 
+async fn a_job_comes_with_the_answer_to_its_request(store: &dyn Store) {
+    let requests =
+        ["k", "l"].map(|key| KeyedRequest { tenant: "default".into(), key: key.into(), target: "POST /x".into() });
+    let answer = KeptAnswer { status: 200, headers: vec![], body: b"a job".to_vec() };
+    for (request, is_stored) in requests.iter().zip([true, false]) {
+        assert_eq!(store.claim_key(request, at(1)).await.unwrap(), Claim::New);
+        assert_eq!(store.insert(&job(), 1, Some((request, &answer))).await.is_ok(), is_stored);
+    }
+    // As after a crash.
+    store.drop_unanswered_keys().await.unwrap();
+    assert_eq!(store.claim_key(&requests[0], at(2)).await.unwrap(), Claim::Answered(answer));
+    assert_eq!(store.claim_key(&requests[1], at(2)).await.unwrap(), Claim::New, "there was no room for its job");
+}
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
@@ -132,7 +147,7 @@ fn job() -> Job {
 }
 
 async fn submitted(store: &dyn Store, job: Job) -> Job {
-    store.insert(&job, 50).await.unwrap();
+    store.insert(&job, 50, None).await.unwrap();
     job
 }
 
@@ -397,12 +412,12 @@ async fn an_illegal_event_changes_nothing(store: &dyn Store) {
 
 async fn open_jobs_are_counted_for_each_tenant_and_mode(store: &dyn Store) {
     let first = job();
-    store.insert(&first, 1).await.unwrap();
-    assert!(matches!(store.insert(&job(), 1).await, Err(Error::TooManyJobs)));
-    store.insert(&job_of("other", None), 1).await.unwrap();
-    store.insert(&job_of("default", Some(("acme", "nightly"))), 1).await.unwrap();
+    store.insert(&first, 1, None).await.unwrap();
+    assert!(matches!(store.insert(&job(), 1, None).await, Err(Error::TooManyJobs)));
+    store.insert(&job_of("other", None), 1, None).await.unwrap();
+    store.insert(&job_of("default", Some(("acme", "nightly"))), 1, None).await.unwrap();
     store.apply(first.id, None, Event::Cancelled { at: at(1) }).await.unwrap();
-    store.insert(&job(), 1).await.unwrap();
+    store.insert(&job(), 1, None).await.unwrap();
 }
 
 async fn jobs_are_listed_newest_first_and_page_by_page(store: &dyn Store) {

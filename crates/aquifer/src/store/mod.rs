@@ -197,9 +197,10 @@ pub struct Kept {
 
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Stores a new job. When this returns, it is on disk. [`Error::TooManyJobs`] if `most` jobs of its tenant and mode
-    /// are submitted or executing already.
-    async fn insert(&self, job: &Job, most: u32) -> Result<()>;
+    /// Stores a new job, and with it what its request is answered, if that has a key: whoever sends the request again after
+    /// a crash finds both or neither. When this returns, they are on disk. [`Error::TooManyJobs`] if `most` jobs of its tenant
+    /// and mode are submitted or executing already.
+    async fn insert(&self, job: &Job, most: u32, answer: Option<(&KeyedRequest, &KeptAnswer)>) -> Result<()>;
 
     async fn job(&self, tenant: &str, id: JobId) -> Result<Option<Job>>;
 
@@ -308,7 +309,7 @@ pub trait Store: Send + Sync + 'static {
     /// Claims a key for a request, or says what became of it. Keys are forgotten after 24 hours.
     async fn claim_key(&self, request: &KeyedRequest, now: Timestamp) -> Result<Claim>;
 
-    /// Keeps the answer to a request that has claimed its key.
+    /// Keeps the answer to a request that has claimed its key, in the place of one that is kept already.
     async fn answer_key(&self, request: &KeyedRequest, answer: &KeptAnswer) -> Result<()>;
 
     /// Forgets the keys of requests that will not be answered. Only for who knows that no server is alive.

@@ -260,7 +260,7 @@ async fn a_job_of_a_server_that_died_is_run_again_at_once_and_its_traces_are_gon
         let query = json!({ "queries": [{ "query": QUERY }] }).to_string();
         let spec = aquifer::aqua::submit::read(query.as_bytes()).unwrap().spec;
         let job = aquifer::job::Job::new(aquifer::job::JobId::new(epoch()), "default".into(), spec, vec![], epoch());
-        store.insert(&job, 50).await.unwrap();
+        store.insert(&job, 50, None).await.unwrap();
         let lease = Lease { token: LeaseToken("dead".into()), until: epoch() + seconds(30) };
         let taken = store.take(&lease, epoch(), &Terms::default()).await.unwrap().unwrap();
         let attempt = config.results_dir().join(taken.attempt_prefix());
@@ -288,7 +288,7 @@ async fn a_job_that_kills_its_runners_is_given_up() {
     let store = config(dir.path()).open_store().unwrap();
     let spec = aquifer::aqua::submit::read(br#"{"queries": [{"query": "select Id from Account"}]}"#).unwrap().spec;
     let job = aquifer::job::Job::new(aquifer::job::JobId::new(epoch()), "default".into(), spec, vec![], epoch());
-    store.insert(&job, 50).await.unwrap();
+    store.insert(&job, 50, None).await.unwrap();
     for _ in 0..3 {
         let lease = Lease { token: LeaseToken("dead".into()), until: epoch() };
         store.take(&lease, epoch(), &Terms::default()).await.unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! The real binary under load, killed at any moment and started again over the same data, again and again: clients of
 //! sessions that submit, cancel, replay and merge, clients that submit and download whatever comes to their mind, loads and
-//! deletions, some of them killed too. Somebody listens, and is to be told of the end of every job.
+//! deletions, some of them killed too. What was not answered is submitted again with its key. Somebody listens, and is to be
+//! told of the end of every job.
 //!
 //! Each server is killed once so many requests have been answered, so the clock decides nothing; but threads and processes run
 //! as they will, and a seed does not bring back every turn of a run. `AQUIFER_KILLS=500` kills more often, `AQUIFER_SEED=17`
@@ -44,7 +45,7 @@ fn a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(
     let receiver = runtime.block_on(Receiver::start(&[]));
     let notify_url = format!("{}/${{JOBID}}/${{STATUS}}", receiver.url);
     let mut sessions = ["nightly", "hourly"].map(|project| Session::new(project, random.below(u64::MAX)));
-    let mut visitors = [0, 1].map(|_| Visitor::new(random.below(u64::MAX)));
+    let mut visitors = ["one", "two"].map(|name| Visitor::new(name, random.below(u64::MAX)));
     let mut loader = Loader { random: Random(random.below(u64::MAX)) };
 
     for _ in 0..number("AQUIFER_KILLS", KILLS) {
@@ -85,11 +86,13 @@ fn a_server_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(
     for session in &mut sessions {
         session.finish(&door, &live);
     }
-    visitors.iter().for_each(|visitor| visitor.finish(&door));
+    visitors.iter_mut().for_each(|visitor| visitor.finish(&door));
     wait_until(|| open_jobs(data) == 0);
+    let desks = sessions.iter().map(|session| &session.desk).chain(visitors.iter().map(|visitor| &visitor.desk));
+    check_jobs(data, desks.flat_map(|desk| desk.accepted.iter().cloned()).collect());
     check_files(data);
     check_callouts(data, &receiver);
-    let accepted = visitors.iter().map(|visitor| visitor.accepted.len()).sum::<usize>();
+    let accepted = visitors.iter().map(|visitor| visitor.desk.accepted.len()).sum::<usize>();
     let increments: Vec<u64> = sessions.iter().map(|session| session.merged).collect();
     let again = attempts(data);
     println!("{accepted} stateless jobs, {increments:?} increments, {again} attempts that came to nothing");
@@ -120,39 +123,42 @@ struct Door {
 }
 
 impl Door {
-    fn send(&self, method: &str, path: &str, body: &Value) -> Result<Vec<u8>, Gone> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let url = format!("{}/v1/{path}", self.url);
-        let answer = match method {
-            "POST" => agent.post(url).header("Authorization", &self.authorization).send_json(body),
-            "DELETE" => agent.delete(url).header("Authorization", &self.authorization).call(),
-            _ => agent.get(url).header("Authorization", &self.authorization).call(),
-        };
+    fn post(&self, path: &str, key: &str, body: &Value) -> Result<Value, Gone> {
+        let request = self.agent().post(self.to(path)).header("Idempotency-Key", key);
+        let answer = self.answer(request.header("Authorization", &self.authorization).send_json(body))?;
+        Ok(serde_json::from_slice(&answer).unwrap())
+    }
+
+    fn get(&self, path: &str) -> Result<Vec<u8>, Gone> {
+        self.answer(self.agent().get(self.to(path)).header("Authorization", &self.authorization).call())
+    }
+
+    fn json(&self, path: &str) -> Result<Value, Gone> {
+        Ok(serde_json::from_slice(&self.get(path)?).unwrap())
+    }
+
+    fn agent(&self) -> ureq::Agent {
+        ureq::Agent::config_builder().http_status_as_error(false).build().into()
+    }
+
+    fn to(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.url)
+    }
+
+    fn answer(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Vec<u8>, Gone> {
         let body = answer.map_err(|_| Gone)?.into_body().read_to_vec().map_err(|_| Gone)?;
         let _ = self.done.send(());
         Ok(body)
     }
 
-    fn json(&self, method: &str, path: &str, body: &Value) -> Result<Value, Gone> {
-        Ok(serde_json::from_slice(&self.send(method, path, body)?).unwrap())
-    }
-
-    /// The id of a job that has been accepted; `None` if there are too many.
-    fn submit(&self, mut job: Value) -> Result<Option<String>, Gone> {
-        job["notifyUrl"] = self.notify_url.as_str().into();
-        let answer = self.json("POST", "batch-query", &job)?;
-        let id = answer["id"].as_str().map(str::to_owned);
-        assert!(id.is_some() || answer["errorCode"] == "90028", "{answer}");
-        Ok(id)
-    }
-
     fn cancel(&self, job: &str) -> Result<(), Gone> {
-        self.send("DELETE", &format!("batch-query/jobs/{job}"), &Value::Null).map(drop)
+        let request = self.agent().delete(self.to(&format!("batch-query/jobs/{job}")));
+        self.answer(request.header("Authorization", &self.authorization).call()).map(drop)
     }
 
     fn end_of(&self, job: &str) -> Result<Value, Gone> {
         loop {
-            let status = self.json("GET", &format!("batch-query/jobs/{job}"), &Value::Null)?;
+            let status = self.json(&format!("batch-query/jobs/{job}"))?;
             assert!(status["errorCode"].is_null(), "{status}");
             if status["terminal"] == true {
                 return Ok(status);
@@ -163,16 +169,51 @@ impl Door {
     /// The rows of a batch, all of them.
     fn rows(&self, batch: &Value) -> Result<Vec<String>, Gone> {
         let file = batch["fileId"].as_str().unwrap_or_else(|| batch["files"][0]["fileId"].as_str().unwrap());
-        let csv = String::from_utf8(self.send("GET", &format!("files/{file}"), &Value::Null)?).unwrap();
+        let csv = String::from_utf8(self.get(&format!("files/{file}"))?).unwrap();
         let rows: Vec<String> = csv.lines().skip(1).map(str::to_owned).collect();
         assert!(csv.ends_with('\n') && batch["recordCount"] == rows.len(), "a part of a file: {batch}");
         Ok(rows)
     }
 }
 
+/// Asks for jobs. What has not been answered goes out again before anything else, with the key that it had.
+struct Desk {
+    name: &'static str,
+    sent: u64,
+    unanswered: Option<(String, String, Value)>,
+    accepted: BTreeSet<String>,
+}
+
+impl Desk {
+    fn new(name: &'static str) -> Desk {
+        Desk { name, sent: 0, unanswered: None, accepted: BTreeSet::new() }
+    }
+
+    /// The id of a job that has been accepted, perhaps of an earlier request; `None` if there are too many.
+    fn submit(&mut self, door: &Door, path: &str, mut job: Value) -> Result<Option<String>, Gone> {
+        if self.unanswered.is_none() {
+            job["notifyUrl"] = door.notify_url.as_str().into();
+            self.sent += 1;
+            self.unanswered = Some((path.to_owned(), format!("{} {}", self.name, self.sent), job));
+        }
+        self.submit_again(door)
+    }
+
+    fn submit_again(&mut self, door: &Door) -> Result<Option<String>, Gone> {
+        let Some((path, key, job)) = &self.unanswered else { return Ok(None) };
+        let answer = door.post(path, key, job)?;
+        self.unanswered = None;
+        let id = answer["id"].as_str().map(str::to_owned);
+        assert!(id.is_some() || answer["errorCode"] == "90028", "{answer}");
+        self.accepted.extend(id.clone());
+        Ok(id)
+    }
+}
+
 /// A client that merges what a session brings.
 struct Session {
     random: Random,
+    desk: Desk,
     project: &'static str,
     /// How many increments.
     merged: u64,
@@ -183,7 +224,8 @@ struct Session {
 
 impl Session {
     fn new(project: &'static str, seed: u64) -> Session {
-        Session { random: Random(seed), project, merged: 0, position: Value::Null, rows: BTreeMap::new() }
+        let (random, desk) = (Random(seed), Desk::new(project));
+        Session { random, desk, project, merged: 0, position: Value::Null, rows: BTreeMap::new() }
     }
 
     fn play(&mut self, door: &Door) {
@@ -194,7 +236,7 @@ impl Session {
         if self.merged > 0 && self.random.below(6) == 0 {
             let number = 1 + self.random.below(self.merged);
             let replay = format!("batch-query/sessions/acme/{}/increments/{number}/replay", self.project);
-            door.send("POST", &replay, &Value::Null)?;
+            self.desk.submit(door, &replay, json!({}))?;
         }
         let Some(job) = self.submit(door)? else { return self.take_in(door) };
         match self.random.below(4) {
@@ -205,16 +247,16 @@ impl Session {
         self.take_in(door)
     }
 
-    fn submit(&self, door: &Door) -> Result<Option<String>, Gone> {
+    fn submit(&mut self, door: &Door) -> Result<Option<String>, Gone> {
         let query = json!({ "query": ALL, "deleted": { "column": "Deleted", "format": "Boolean" } });
         let job = json!({ "version": "1.1", "partner": "acme", "project": self.project, "queries": [query] });
-        door.submit(job)
+        self.desk.submit(door, "batch-query", job)
     }
 
     /// Merges the increments that have come since, each once and in order.
     fn take_in(&mut self, door: &Door) -> Result<(), Gone> {
         let path = format!("batch-query/sessions/acme/{}", self.project);
-        let session = door.json("GET", &path, &Value::Null)?;
+        let session = door.json(&path)?;
         let increments = session["increments"].as_array().cloned().unwrap_or_default();
         let new = increments.iter().filter(|increment| increment["number"].as_u64().unwrap() > self.merged);
         for increment in new.collect::<Vec<_>>() {
@@ -242,6 +284,7 @@ impl Session {
     /// When all is quiet: what has been merged is the table.
     fn finish(&mut self, door: &Door, live: &BTreeMap<String, String>) {
         let mut quiet = || -> Result<(), Gone> {
+            self.desk.submit_again(door)?;
             let job = loop {
                 // There may be as many as may be: until some have ended.
                 if let Some(job) = self.submit(door)? {
@@ -259,13 +302,14 @@ impl Session {
 /// A client that submits, cancels and downloads as it likes.
 struct Visitor {
     random: Random,
-    /// Jobs, and whether their end was asked for.
-    accepted: Vec<(String, bool)>,
+    desk: Desk,
+    /// Jobs whose end was asked for.
+    cancelled: BTreeSet<String>,
 }
 
 impl Visitor {
-    fn new(seed: u64) -> Visitor {
-        Visitor { random: Random(seed), accepted: Vec::new() }
+    fn new(name: &'static str, seed: u64) -> Visitor {
+        Visitor { random: Random(seed), desk: Desk::new(name), cancelled: BTreeSet::new() }
     }
 
     fn play(&mut self, door: &Door) {
@@ -278,19 +322,20 @@ impl Visitor {
         let queries = [ALL, "select * from Account", "select count(Id) from Account"];
         let query = |random: &mut Random| json!({ "query": queries[random.below(3) as usize] });
         let queries: Vec<Value> = (0..=self.random.below(3)).map(|_| query(&mut self.random)).collect();
-        let job = door.submit(json!({ "format": format, "queries": queries }))?;
+        let job = self.desk.submit(door, "batch-query", json!({ "format": format, "queries": queries }))?;
         let Some(job) = job else {
-            let (last, _) = self.accepted.last().unwrap();
-            return door.end_of(last).map(drop);
+            // Ids begin with the time.
+            return door.end_of(self.desk.accepted.last().unwrap()).map(drop);
         };
-        let is_cancelled = self.random.below(4) == 0;
-        self.accepted.push((job.clone(), is_cancelled));
-        match self.random.below(3) {
-            _ if is_cancelled => door.cancel(&job)?,
+        match self.random.below(4) {
             0 => {
+                self.cancelled.insert(job.clone());
+                door.cancel(&job)?;
+            }
+            1 => {
                 let status = door.end_of(&job)?;
                 assert_eq!(status["status"], "completed", "{status}");
-                if format == "csv" {
+                if status["format"] == "csv" {
                     door.rows(&status["batches"][0])?;
                 }
             }
@@ -300,10 +345,12 @@ impl Visitor {
     }
 
     /// When all is quiet: every job has an end, and it is the one it should have.
-    fn finish(&self, door: &Door) {
-        for (job, is_cancelled) in &self.accepted {
+    fn finish(&mut self, door: &Door) {
+        assert!(self.desk.submit_again(door).is_ok());
+        for job in &self.desk.accepted {
             let Ok(status) = door.end_of(job) else { panic!("the server is gone") };
-            let is_right = status["status"] == "completed" || (*is_cancelled && status["status"] == "cancelled");
+            let is_cancelled = self.cancelled.contains(job);
+            let is_right = status["status"] == "completed" || (is_cancelled && status["status"] == "cancelled");
             assert!(is_right, "{status}");
         }
     }
@@ -369,6 +416,14 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 fn open_jobs(data: &Path) -> i64 {
     let sql = "SELECT count(*) FROM jobs WHERE state IN ('submitted', 'executing')";
     store(data).query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// However often its request was sent, there is one job for it.
+fn check_jobs(data: &Path, accepted: BTreeSet<String>) {
+    let store = store(data);
+    let mut jobs = store.prepare("SELECT id FROM jobs").unwrap();
+    let jobs = jobs.query_map([], |row| row.get(0)).unwrap();
+    assert_eq!(jobs.collect::<Result<BTreeSet<String>, _>>().unwrap(), accepted);
 }
 
 /// Whoever is to be told of a job's end is told of it, perhaps more than once, and of no other end.

@@ -150,9 +150,14 @@ fn migrate(connection: &mut Connection) -> Result<()> {
 
 #[async_trait]
 impl Store for Sqlite {
-    async fn insert(&self, job: &Job, most: u32) -> Result<()> {
+    async fn insert(&self, job: &Job, most: u32, answer: Option<(&KeyedRequest, &KeptAnswer)>) -> Result<()> {
         let job = job.clone();
-        self.write(move |tx| jobs::insert(tx, &job, most)).await
+        let answer = answer.map(|(request, answer)| (request.clone(), answer.clone()));
+        self.write(move |tx| {
+            jobs::insert(tx, &job, most)?;
+            answer.map_or(Ok(()), |(request, answer)| keys::answer(tx, &request, &answer))
+        })
+        .await
     }
 
     async fn job(&self, tenant: &str, id: JobId) -> Result<Option<Job>> {
