@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     config::SessionPolicy,
     job::{
-        Identity, Increment, Query, Session, SessionKey,
+        FullReason, Identity, Increment, Query, Session, SessionKey,
         session::{Lost, Start, Undelivered},
     },
     store::{self, Store},
@@ -53,7 +53,8 @@ impl Past {
     }
 
     /// How a query goes on, see [`Session::start`]. If the tenant holds its sessions, the windows of the last increments that
-    /// have not been delivered are covered once more; a full load covers them anyway.
+    /// have not been delivered are covered once more, with all that lives if they are no longer kept; a full load covers them
+    /// anyway.
     pub async fn next(
         &self,
         store: &dyn Store,
@@ -64,6 +65,9 @@ impl Past {
     ) -> store::Result<Next> {
         let start = self.session.start(identity, name, now, lifetime);
         if self.policy == SessionPolicy::Hold && matches!(start, Start::After { .. }) {
+            if self.session.has_lost(identity) {
+                return Ok(Start::Full(FullReason::Expired).into());
+            }
             let lost = store.lost(&self.tenant, &self.key, identity).await?;
             return Ok(lost.map_or(start.into(), |Lost { start, increment }| Next {
                 start,

@@ -32,7 +32,11 @@ pub trait Snapshot: Send + Sync {
     /// The last position of the history before an instant: what changed after it, changed at that instant or later.
     fn position_before(&self, at: Timestamp) -> Result<Position>;
 
-    /// The later one of two positions.
+    /// Whether the view's history has come to a position. It has not if its data was replaced since by other data, or by
+    /// an older state of itself, however far it has come by now.
+    fn has_passed(&self, position: &Position) -> Result<bool>;
+
+    /// The later one of two positions of its history.
     fn later(&self, one: Position, other: Position) -> Result<Position>;
 
     /// Whether every row of an object that was deleted after a position is still there to be told of.

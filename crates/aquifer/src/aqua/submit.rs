@@ -133,7 +133,7 @@ pub fn settle(request: &mut Request, tenant: &config::Tenant, last: &[Query]) ->
     }
     if spec.queries.is_empty() {
         spec.queries = last.to_vec();
-    } else if spec.use_last_queries {
+    } else if spec.wants_last_queries() {
         let given = &spec.queries;
         let is_given =
             |query: &&Query| given.iter().any(|one| one == *query || (one.name.is_some() && one.name == query.name));
@@ -207,7 +207,8 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
                 match currencies::plan(query, &compiled.query, rules.catalog, rules.tenant) {
                     Ok(plan) => {
                         warnings.extend(currencies::warning(query, rules.tenant, plan.is_some()));
-                        asked.push((query, compiled.canonical, plan.map(|plan| plan.currencies())));
+                        let unmasked = spec.unmasks(&compiled.query);
+                        asked.push((query, compiled.canonical, unmasked, plan.map(|plan| plan.currencies())));
                     }
                     Err(unknown) => {
                         let fault = QueryFault::beside(index, query, "unknown-currency", unknown.to_string());
@@ -244,9 +245,10 @@ fn check_queries(spec: &Spec, rules: &Rules<'_>) -> Result<Checked, Error> {
     }
     warnings.extend(skipped.iter().map(|skipped| skipped.warning(spec)));
     let reads = Reads { objects: Some(objects.into_iter().collect()), ..rules.rights.rows() };
-    let identity =
-        |(query, canonical, currencies): (_, String, _)| Identity::new(query, &canonical, &reads, currencies);
-    let identities = asked.into_iter().map(identity).collect();
+    let identities = asked
+        .into_iter()
+        .map(|(query, canonical, unmasked, currencies)| Identity::new(query, &canonical, &reads, unmasked, currencies));
+    let identities = identities.collect();
     Ok(Checked { warnings, reads, skipped, identities })
 }
 

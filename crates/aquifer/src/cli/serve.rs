@@ -50,8 +50,10 @@ pub async fn until_stopped(running: Running) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The runtime of a server.
+/// The runtime of a server. It may have as many files and connections open as the system allows: what a process is given
+/// unless it asks, often 1,024, many clients use up. Where it gets no more, it makes do.
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
 

@@ -199,7 +199,7 @@ impl Default for Limits {
     }
 }
 
-/// How long things are kept.
+/// How long things are kept; at most a hundred years.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
@@ -372,30 +372,37 @@ impl Runner {
     }
 }
 
+/// As good as for ever; instants so far away are still instants.
+const LONGEST: SignedDuration = SignedDuration::from_hours(100 * 365 * 24);
+
 impl Retention {
     pub fn files(&self) -> SignedDuration {
-        SignedDuration::from_hours(i64::from(self.file_hours))
+        SignedDuration::from_hours(i64::from(self.file_hours)).min(LONGEST)
     }
 
     pub fn jobs(&self) -> SignedDuration {
-        SignedDuration::from_hours(24 * i64::from(self.job_days))
+        days(self.job_days)
     }
 
     pub fn refusals(&self) -> SignedDuration {
-        SignedDuration::from_hours(24 * i64::from(self.refusal_days))
+        days(self.refusal_days)
     }
 
     pub fn deleted(&self) -> SignedDuration {
-        SignedDuration::from_hours(24 * i64::from(self.deleted_days))
+        days(self.deleted_days)
     }
 
     pub fn sessions(&self) -> SignedDuration {
-        SignedDuration::from_hours(24 * i64::from(self.session_days))
+        days(self.session_days)
     }
 
     pub fn tokens(&self) -> SignedDuration {
         SignedDuration::from_secs(i64::from(self.token_seconds))
     }
+}
+
+fn days(days: u32) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(days)).min(LONGEST)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use super::{jobs, respond};
+use super::{jobs, respond, to_the_end};
 use crate::{
     app::App,
     aqua::{
@@ -68,9 +68,12 @@ pub async fn redeliver(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id = find(&app, &client, &tenant, &id).await?;
-    let found = app.store.redeliver(&tenant.name, id, app.clock.now()).await?.ok_or(Error::NoCallout)?;
-    app.callouts.wake();
-    Ok(respond::json(StatusCode::OK, &callout::answer(&found, &tenant.settings.zone())))
+    to_the_end(async move {
+        let found = app.store.redeliver(&tenant.name, id, app.clock.now()).await?.ok_or(Error::NoCallout)?;
+        app.callouts.wake();
+        Ok(respond::json(StatusCode::OK, &callout::answer(&found, &tenant.settings.zone())))
+    })
+    .await
 }
 
 /// The job, if the client may see it.

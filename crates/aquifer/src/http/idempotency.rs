@@ -19,7 +19,7 @@ use axum::{
 use futures::FutureExt as _;
 use jiff::SignedDuration;
 
-use super::{body, respond};
+use super::{body, respond, to_the_end};
 use crate::{
     app::App,
     aqua::Error,
@@ -57,12 +57,12 @@ pub async fn idempotent(
     request.extensions_mut().insert(keyed.clone());
     match app.store.claim_key(&keyed, app.clock.now()).await? {
         Claim::New => {
-            let work = tokio::spawn(async move {
+            to_the_end(async move {
                 // A panic is an answer like any other, and is kept like any other.
                 let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
                 keep(app, keyed, answer.unwrap_or_else(respond::panicked)).await
-            });
-            work.await.map_err(|error| Error::Internal(error.to_string()))?
+            })
+            .await
         }
         Claim::Unanswered => Err(Error::KeyInUse),
         Claim::OfAnother => Err(Error::KeyOfAnother),

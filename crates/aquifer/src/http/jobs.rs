@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{describe, respond};
+use super::{describe, respond, to_the_end};
 use crate::{
     app::App,
     aqua::{
@@ -80,6 +80,9 @@ pub(super) async fn prepare(
     if let Some(key) = request.spec.session() {
         app.doors.sent.write(&*app.store).await;
         let read = Past::read(&*app.store, tenant, &key).await?;
+        if request.spec.wants_last_queries() && !read.queries().is_empty() {
+            may_see_last(app, client, tenant, &key).await?;
+        }
         submit::settle(&mut request, &tenant.settings, read.queries())?;
         past = Some(read);
     }
@@ -105,7 +108,7 @@ pub(super) async fn prepare(
 
 /// Stores a new job together with the answer to its request.
 pub(super) async fn store(
-    app: &App,
+    app: &Arc<App>,
     client: &Client,
     tenant: &Tenant,
     key: Option<Extension<KeyedRequest>>,
@@ -113,12 +116,16 @@ pub(super) async fn store(
     answer: &impl Serialize,
 ) -> Result<Response, Error> {
     let answer = respond::to_keep(StatusCode::OK, answer)?;
-    let kept = key.as_deref().map(|key| (key, &answer));
-    app.store.insert(job, tenant.settings.limits.open_jobs(), kept).await?;
-    let (queries, replay) = (job.batches.len(), job.spec.replay);
-    tracing::info!(job = %job.id, client = client.name, queries, replay, "submitted");
-    app.runner.wake();
-    Ok(answer.into_response())
+    let (app, client, job) = (app.clone(), client.name.clone(), job.clone());
+    let most = tenant.settings.limits.open_jobs();
+    to_the_end(async move {
+        app.store.insert(&job, most, key.as_deref().map(|key| (key, &answer))).await?;
+        let (queries, replay) = (job.batches.len(), job.spec.replay);
+        tracing::info!(job = %job.id, client, queries, replay, "submitted");
+        app.runner.wake();
+        Ok(answer.into_response())
+    })
+    .await
 }
 
 /// Holds a request against the rules, off the async threads: many long queries take a while to compile.
@@ -218,14 +225,18 @@ pub async fn cancel(
 }
 
 /// Cancels a job that the client may see.
-pub(super) async fn end(app: &App, client: &Client, id: JobId) -> Result<Job, Error> {
-    let job = app.store.apply(id, None, Event::Cancelled { at: app.clock.now() }).await?;
-    app.runner.cancel(id);
-    // Its session's next one may go now.
-    app.runner.wake();
-    app.callouts.wake();
-    tracing::info!(job = %id, client = client.name, "cancelled");
-    Ok(job)
+pub(super) async fn end(app: &Arc<App>, client: &Client, id: JobId) -> Result<Job, Error> {
+    let (app, client) = (app.clone(), client.name.clone());
+    to_the_end(async move {
+        let job = app.store.apply(id, None, Event::Cancelled { at: app.clock.now() }).await?;
+        app.runner.cancel(id);
+        // Its session's next one may go now.
+        app.runner.wake();
+        app.callouts.wake();
+        tracing::info!(job = %id, client, "cancelled");
+        Ok(job)
+    })
+    .await
 }
 
 /// The last completed job of a session
@@ -247,6 +258,16 @@ pub async fn last_completed(
     let job = app.store.last_completed(&client.tenant, &session).await?.ok_or(Error::NoLastJob)?;
     may_see(&client, &tenant, &job.spec.reads).await?;
     Ok(job_response(&app, &tenant, &job))
+}
+
+/// Whoever may not see a session's last job must not be given its queries either.
+async fn may_see_last(app: &App, client: &Client, tenant: &Tenant, session: &SessionKey) -> Result<(), Error> {
+    if !client.rights.are_limited() {
+        return Ok(());
+    }
+    // Sessions outlive their jobs; then nobody knows any more what those read.
+    let last = app.store.last_completed(&client.tenant, session).await?.ok_or(Error::NotAuthorized)?;
+    may_see(client, tenant, &last.spec.reads).await
 }
 
 /// The tenant's job of that id, if the client may see it.

@@ -49,7 +49,7 @@ use tower_http::{
 pub use document::{DOCUMENT, VARIANT_OF};
 pub use serve::serve;
 
-use crate::{app::App, aqua, web};
+use crate::{app::App, aqua::Error, web};
 
 /// What the doors remember from one request to the next, until a restart.
 #[derive(Default)]
@@ -58,6 +58,14 @@ pub struct Doors {
     pub(crate) throttle: throttle::Throttle,
     pub(crate) passwords: passwords::Passwords,
     pub(crate) sent: sent::Notes,
+}
+
+/// Does what a client that hangs up must not leave half done: hyper then drops what it was waiting for, but not a task of its
+/// own.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(|error| Error::Internal(error.to_string()))?
 }
 
 /// The whole service.
@@ -79,8 +87,8 @@ pub fn service(app: Arc<App>) -> Service {
     let router = guarded
         .merge(open)
         .merge(pages)
-        .fallback(|| async { aqua::Error::NoSuchRoute })
-        .method_not_allowed_fallback(|| async { aqua::Error::NoSuchMethod })
+        .fallback(|| async { Error::NoSuchRoute })
+        .method_not_allowed_fallback(|| async { Error::NoSuchMethod })
         .with_state(app.clone())
         // From here on, each stands around the ones before.
         .layer(unpacked)
@@ -109,16 +117,16 @@ pub fn service(app: Arc<App>) -> Service {
     tag = "Server",
     responses((status = 200, description = "It can", body = String, content_type = "text/plain;charset=utf-8")),
 )]
-async fn health(State(app): State<Arc<App>>) -> Result<&'static str, aqua::Error> {
+async fn health(State(app): State<Arc<App>>) -> Result<&'static str, Error> {
     app.store.clients().await?;
     Ok("ok\n")
 }
 
 /// Lets a request pass whose path is text once it is decoded: no name here is anything else.
-async fn only_text(request: Request, next: Next) -> Result<Response, aqua::Error> {
+async fn only_text(request: Request, next: Next) -> Result<Response, Error> {
     match percent_decode_str(request.uri().path()).decode_utf8() {
         Ok(_) => Ok(next.run(request).await),
-        Err(_) => Err(aqua::Error::NoSuchRoute),
+        Err(_) => Err(Error::NoSuchRoute),
     }
 }
 

@@ -23,9 +23,12 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
 
-use crate::{app::App, job::FileId, store::Store};
+use crate::{
+    app::App,
+    job::FileId,
+    store::{Sent, Store},
+};
 
 /// In the extensions of a request: whether its connection is still there.
 #[derive(Clone)]
@@ -41,14 +44,8 @@ pub(super) struct Part {
 /// What has been sent and not been written down yet.
 #[derive(Default)]
 pub struct Notes {
-    queue: Mutex<VecDeque<Note>>,
+    queue: Mutex<VecDeque<Sent>>,
     writing: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone)]
-struct Note {
-    part: Part,
-    at: Timestamp,
 }
 
 impl Connection {
@@ -65,20 +62,22 @@ impl Connection {
 }
 
 impl Notes {
-    /// Writes down what has been sent until now. Whoever asks the store what a client has comes here first.
+    /// Writes down what has been sent until now, all at once, however many pieces somebody fetches a file in. Whoever asks the
+    /// store what a client has comes here first.
     pub async fn write(&self, store: &dyn Store) {
         let _turn = self.writing.lock().await;
-        // A note is taken off when it is written: who gives up waiting leaves it to the next.
-        while let Some(Note { part, at }) = { self.queue().front().cloned() } {
-            let file = part.file;
-            if let Err(error) = store.sent(file, part.range, at).await {
-                tracing::warn!(%file, %error, "cannot note the download");
-            }
-            self.queue().pop_front();
+        let parts: Vec<Sent> = self.queue().iter().cloned().collect();
+        if parts.is_empty() {
+            return;
         }
+        if let Err(error) = store.sent(&parts).await {
+            tracing::warn!(%error, "cannot note downloads");
+        }
+        // Only now: who gives up waiting leaves them to the next.
+        self.queue().drain(..parts.len());
     }
 
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Note>> {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Sent>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,12 +147,12 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let part = Part { file: self.part.file, range: self.sent() };
-        if part.range.is_empty() {
+        let range = self.sent();
+        if range.is_empty() {
             return;
         }
         let app = self.app.clone();
-        app.doors.sent.queue().push_back(Note { part, at: app.clock.now() });
+        app.doors.sent.queue().push_back(Sent { file: self.part.file, range, at: app.clock.now() });
         // Without a runtime the server is coming to its end, and writes down what is left.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { app.doors.sent.write(&*app.store).await });

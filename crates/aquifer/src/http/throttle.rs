@@ -14,11 +14,13 @@ use std::{
 
 use axum::{
     Extension,
+    body::{Body, HttpBody as _},
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -115,7 +117,7 @@ impl Throttle {
     }
 }
 
-/// One request that is being answered; over when it is dropped.
+/// One request that is being answered, to the end of its body; over when it is dropped.
 struct AtWork(Arc<AtomicU32>);
 
 impl Drop for AtWork {
@@ -136,16 +138,25 @@ pub async fn throttle(
         throttle.count(Counted::Requests { tenant: tenant.name.clone() }, limits.requests_per_minute, app.clock.now());
     let at_work = AtWork(throttle.at_work(&tenant.name));
     let others = at_work.0.fetch_add(1, Ordering::Relaxed);
-    let mut response = if rate.is_over {
+    let response = if rate.is_over {
         Error::TooManyRequests { retry_after: rate.reset }.into_response()
     } else if others >= limits.concurrent_requests {
         Error::TooManyRequests { retry_after: RETRY_AFTER }.into_response()
     } else {
         next.run(request).await
     };
+    let mut response = response.map(|body| until_sent(body, at_work));
     let concurrency = limits.concurrent_requests;
     say(response.headers_mut(), rate, concurrency, concurrency.saturating_sub(others + 1));
     response
+}
+
+/// The body, which keeps something for as long as it is there. One that is ready is written at once.
+fn until_sent(body: Body, kept: impl Send + 'static) -> Body {
+    if body.is_end_stream() || body.size_hint().exact().is_some() {
+        return body;
+    }
+    Body::from_stream(body.into_data_stream().inspect(move |_| _ = &kept))
 }
 
 fn say(headers: &mut HeaderMap, rate: Rate, concurrency: u32, free: u32) {

@@ -31,6 +31,8 @@ pub struct Seen {
     pub shown: Option<String>,
     /// When its last job completed.
     pub at: Timestamp,
+    /// Whether that had not been delivered when it was purged.
+    pub is_lost: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +44,8 @@ pub struct Last {
 /// What makes a query the same as an earlier one of its session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// A digest of the canonical text, the language and the restrictions of what the job reads, 64 hex digits.
+    /// A digest of the canonical text, the language, the restrictions of what the job reads, and whether masked fields are
+    /// shown, 64 hex digits.
     pub query: String,
     /// The deleted column's name and spelling.
     pub deleted: Option<(String, Flag)>,
@@ -53,14 +56,16 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// `currencies`, if any amount is converted: into which.
-    pub fn new(query: &Query, canonical: &str, reads: &Reads, currencies: Option<String>) -> Identity {
+    /// `unmasked`, if there are masked fields and their values are shown: rows from before have none. `currencies`, if any amount
+    /// is converted: into which.
+    pub fn new(query: &Query, canonical: &str, reads: &Reads, unmasked: bool, currencies: Option<String>) -> Identity {
         let language = match query.language {
             Language::Export => "zoqlexport",
             Language::Zoql => "zoql",
         };
         let digest = Sha256::new().chain_update(language).chain_update("\n").chain_update(canonical);
-        let digest = digest.chain_update(reads.restrictions()).finalize();
+        let digest = digest.chain_update(reads.restrictions()).chain_update(if unmasked { "\nunmasked" } else { "" });
+        let digest = digest.finalize();
         let deleted = query.deleted.as_ref().map(|deleted| (deleted.column.clone(), deleted.flag));
         Identity { query: secret::hex(&digest), deleted, currencies }
     }
@@ -105,6 +110,8 @@ pub enum FullReason {
     DeletedColumnChanged,
     /// Too much time has passed: the session is over, or deletions that it has not told have been purged.
     Expired,
+    /// The data is not that of the session's last job any more, nor what has become of it: it was made anew or restored.
+    DataReplaced,
 }
 
 /// Where a window begins.
@@ -146,6 +153,11 @@ impl Session {
         }
     }
 
+    /// Whether the last window of a query went before it had been delivered: nobody knows any more where it began.
+    pub fn has_lost(&self, identity: &Identity) -> bool {
+        self.seen.iter().any(|seen| seen.identity == *identity && seen.is_lost)
+    }
+
     /// A query is taken for a new form of the one that had its name last, and without such a one, of the one that had its
     /// text.
     fn why_unseen(&self, identity: &Identity, name: Option<&str>) -> FullReason {
@@ -182,7 +194,7 @@ impl Session {
             // What the snapshot has, the client has, unless an offset held something back.
             let shown = before.and_then(|seen| seen.shown).filter(|_| scope.to.position != snapshot.position);
             let (identity, mark) = (scope.identity.clone(), scope.to.clone());
-            self.seen.push(Seen { identity, name: query.name.clone(), mark, shown, at });
+            self.seen.push(Seen { identity, name: query.name.clone(), mark, shown, at, is_lost: false });
         }
         self.increments += u32::from(moves);
         moves

@@ -183,6 +183,16 @@ impl Spec {
         self.reads_masked && self.encryption == Encryption::Pgp
     }
 
+    /// Whether the results of a query have such values.
+    pub fn unmasks(&self, query: &zoql::bound::Query) -> bool {
+        self.shows_masked() && query.columns.iter().any(|column| column.masked)
+    }
+
+    /// Whether it has the last queries of its session, if that has any.
+    pub fn wants_last_queries(&self) -> bool {
+        self.queries.is_empty() || self.use_last_queries
+    }
+
     /// A job is stateful from protocol version 1.1 on, if it names both partner and project; otherwise stateless,
     /// silently.
     pub fn session(&self) -> Option<SessionKey> {

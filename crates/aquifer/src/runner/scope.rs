@@ -24,7 +24,8 @@ impl Runner {
         let job = attempt.job;
         let (Some(session), Some(past)) = (job.spec.session(), &attempt.past) else { return Ok(None) };
         let query = &job.spec.queries[batch];
-        let identity = Identity::new(query, &compiled.canonical, &job.spec.reads, currencies);
+        let unmasked = job.spec.unmasks(&compiled.query);
+        let identity = Identity::new(query, &compiled.canonical, &job.spec.reads, unmasked, currencies);
         let Next { start, undelivered } = self.beginning(attempt, batch, &session, past, &identity).await?;
         let tells_deletions_of = query.deleted.as_ref().map(|_| compiled.query.base);
         let (snapshot, offset) = (attempt.snapshot.clone(), job.spec.offset.unwrap_or(0));
@@ -89,6 +90,9 @@ fn place(
             let position = snapshot.position_before(at)?;
             let lacks_deletions = has_forgotten(&position)?;
             (SnapshotMark { at, position: position.0 }, None, lacks_deletions)
+        }
+        Start::After { mark, .. } if !snapshot.has_passed(&Position(mark.position.clone()))? => {
+            return Ok(full(identity, FullReason::DataReplaced));
         }
         Start::After { mark, known } => {
             // A deletion that nobody can tell any more would live on at the client's for ever.

@@ -15,18 +15,20 @@ use access::{
 use callouts::{
     a_callout_can_be_sent_again, a_callout_goes_on_by_its_tries, a_callout_waits_from_the_end_of_its_job_on,
     callouts_are_listed_newest_first_and_go_with_their_jobs, callouts_are_taken_when_they_are_due_and_once,
-    tenants_take_turns_with_their_callouts,
+    tenants_take_turns_with_their_callouts, the_last_tries_of_a_callout_are_kept,
 };
 use sessions::{
     a_replay_that_is_downloaded_delivers_its_increment, a_replay_without_rows_delivers_its_increment_when_it_completes,
     a_session_forgets_queries_that_it_has_not_had_for_long, a_session_moves_with_its_completed_job_and_only_with_it,
-    increments_are_numbered_downloaded_and_acknowledged, increments_are_numbered_on_as_long_as_there_are_any,
-    increments_are_read_one_by_one_and_page_by_page, jobs_of_a_session_run_one_after_another,
-    sessions_are_listed_those_of_the_newest_jobs_first, the_last_completed_job_of_a_session_is_the_newest,
-    what_was_lost_of_a_query_goes_back_to_where_it_was_delivered,
+    an_increment_that_is_purged_before_it_was_delivered_is_lost, increments_are_numbered_downloaded_and_acknowledged,
+    increments_are_numbered_on_as_long_as_there_are_any, increments_are_read_one_by_one_and_page_by_page,
+    jobs_of_a_session_run_one_after_another, sessions_are_listed_those_of_the_newest_jobs_first,
+    the_last_completed_job_of_a_session_is_the_newest, what_was_lost_of_a_query_goes_back_to_where_it_was_delivered,
 };
 
-use super::{Claim, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, Refusal, Retention, Store, Terms};
+use super::{
+    Claim, Error, Kept, KeptAnswer, KeyedRequest, Lease, LeaseToken, MOST_REFUSALS, Refusal, Retention, Store, Terms,
+};
 use crate::job::{
     BatchState, Event, Fault, FaultKind, FileId, Flag, FullReason, Identity, Job, JobId, Output, Query, ResultFile,
     Scope, SessionKey, SnapshotMark, Spec, State, session::Undelivered,
@@ -73,9 +75,11 @@ where
         a_replay_that_is_downloaded_delivers_its_increment
         a_replay_without_rows_delivers_its_increment_when_it_completes
         what_is_over_is_purged
+        an_increment_that_is_purged_before_it_was_delivered_is_lost
         increments_are_numbered_on_as_long_as_there_are_any
         a_session_forgets_queries_that_it_has_not_had_for_long
         upkeep_changes_nothing
+        the_last_refusals_of_a_client_are_kept
         a_client_and_its_tokens_end_together
         a_token_ends_with_its_time
         a_secret_is_changed_with_and_without_an_overlap
@@ -87,6 +91,7 @@ where
         a_callout_waits_from_the_end_of_its_job_on
         callouts_are_taken_when_they_are_due_and_once
         tenants_take_turns_with_their_callouts
+        the_last_tries_of_a_callout_are_kept
         a_callout_goes_on_by_its_tries
         a_callout_can_be_sent_again
         callouts_are_listed_newest_first_and_go_with_their_jobs
@@ -494,6 +499,23 @@ async fn what_is_over_is_purged(store: &dyn Store) {
     assert_eq!(store.job("default", job.id).await.unwrap(), None);
     assert_eq!(store.file("default", file).await.unwrap(), None);
     assert_eq!(store.job("default", waiting.id).await.unwrap(), Some(waiting), "what has not ended is kept");
+}
+
+async fn the_last_refusals_of_a_client_are_kept(store: &dyn Store) {
+    let refusal = |client: &str, second| Refusal {
+        tenant: "default".into(),
+        client: client.into(),
+        at: at(second),
+        code: "90005".into(),
+        message: "no".into(),
+    };
+    store.add_refusal(&refusal("quiet", 0)).await.unwrap();
+    for second in 0..=i64::from(MOST_REFUSALS) {
+        store.add_refusal(&refusal("busy", second)).await.unwrap();
+    }
+    let kept = store.refusals("default", None, u32::MAX).await.unwrap();
+    assert_eq!(kept.len(), 1 + MOST_REFUSALS as usize);
+    assert_eq!(kept[MOST_REFUSALS as usize - 1..], [refusal("busy", 1), refusal("quiet", 0)]);
 }
 
 async fn upkeep_changes_nothing(store: &dyn Store) {

@@ -86,6 +86,14 @@ pub struct PublishedFile {
     pub purged_at: Option<Timestamp>,
 }
 
+/// Bytes of a result file that a client was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    pub file: FileId,
+    pub range: Range<u64>,
+    pub at: Timestamp,
+}
+
 /// A session, among others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionSummary {
@@ -186,6 +194,12 @@ pub struct Retention {
     pub sessions: SignedDuration,
 }
 
+/// How many tries of a callout are kept: who has it sent once more, again and again, fills no disk with what is answered.
+pub const MOST_TRIES: u32 = 100;
+
+/// How many refusals of a client are kept: a program that goes on asking for what it is refused fills no disk.
+pub const MOST_REFUSALS: u32 = 500;
+
 /// What a sweep must leave where it is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Kept {
@@ -256,7 +270,8 @@ pub trait Store: Send + Sync + 'static {
     /// the one that is due for the longest time. Receivers that do not answer hold up little but their own tenant.
     async fn take_callout(&self, lease: &Lease, now: Timestamp) -> Result<Option<Callout>>;
 
-    /// Keeps a try of a callout. What it means for the callout is for the lease to say: without it, nothing.
+    /// Keeps a try of a callout, the last [`MOST_TRIES`]. What it means for the callout is for the lease to say: without it,
+    /// nothing.
     async fn tried(&self, job: JobId, lease: &LeaseToken, one: Try, schedule: Schedule) -> Result<Callout>;
 
     /// Has a callout sent once more, whatever its state. `None` if the tenant has no such callout.
@@ -264,10 +279,10 @@ pub trait Store: Send + Sync + 'static {
 
     async fn file(&self, tenant: &str, id: FileId) -> Result<Option<PublishedFile>>;
 
-    /// Notes that a range of a file's bytes has been sent. When all have been, at once or in parts, the file has been
-    /// downloaded whole, and the first time counts; when all files of a replay have been, so has the increment. Files without
-    /// rows need not be: a replay that has no others has delivered its increment when it completes.
-    async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()>;
+    /// Notes which bytes of files have been sent. When all of a file have been, at once or in parts, it has been downloaded
+    /// whole, and the first time counts; when all files of a replay have been, so has the increment. Files without rows need
+    /// not be: a replay that has no others has delivered its increment when it completes.
+    async fn sent(&self, parts: &[Sent]) -> Result<()>;
 
     async fn kept(&self, job: JobId) -> Result<Kept>;
 
@@ -315,6 +330,7 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets the keys of requests that will not be answered. Only for who knows that no server is alive.
     async fn drop_unanswered_keys(&self) -> Result<()>;
 
+    /// Keeps a refusal: of each client, the last [`MOST_REFUSALS`].
     async fn add_refusal(&self, refusal: &Refusal) -> Result<()>;
 
     /// A tenant's, or those of one of its clients, newest first, at most so many.

@@ -43,6 +43,7 @@ pub fn full(reason: FullReason) -> &'static str {
         FullReason::QueryChanged => "the query has changed",
         FullReason::DeletedColumnChanged => "its deleted column has changed",
         FullReason::Expired => "the session had rested too long",
+        FullReason::DataReplaced => "the data was replaced",
     }
 }
 

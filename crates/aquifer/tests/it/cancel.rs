@@ -111,3 +111,29 @@ async fn while_it_waits_for_its_session() {
     gate.open();
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_a_client_that_does_not_wait_for_the_answer() {
+    let (server, gate) = gated(|_| {}).await;
+    gate.close();
+    let job = submit(&server, "csv", "none").await;
+    gate.reached(1).await;
+    // Nothing can be written for as long as the client has patience.
+    let store = rusqlite::Connection::open(server.dir.path().join("store.sqlite")).unwrap();
+    store.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let others = async || {
+        let answer = server.send(Request::new("GET", "/v1/describe/Account")).await;
+        let limit = u64::from(server.running.app.config.tenant.limits.concurrent_requests);
+        limit - 1 - answer.header("Concurrency-Limit-Remaining").unwrap().parse::<u64>().unwrap()
+    };
+    let cancelling = server.begin(Request::new("DELETE", &format!("/v1/batch-query/jobs/{job}"))).await;
+    while others().await == 0 {}
+    drop(cancelling);
+    while others().await > 0 {}
+    store.execute_batch("ROLLBACK").unwrap();
+    let left = tokio::time::timeout(Duration::from_secs(1), server.left(job));
+    left.await.expect("a second is enough");
+    assert_eq!(server.stored(job).await.state, State::Cancelled);
+    gate.open();
+    server.stop().await;
+}

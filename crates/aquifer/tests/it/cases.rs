@@ -62,6 +62,7 @@ scenarios! {
     refusals
     rights
     retention
+    retention_forever
     routes
     secrets
     segmentation

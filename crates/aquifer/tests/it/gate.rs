@@ -133,6 +133,10 @@ impl Snapshot for Gated {
         self.view.position_before(at)
     }
 
+    fn has_passed(&self, position: &Position) -> Result<bool> {
+        self.view.has_passed(position)
+    }
+
     fn later(&self, one: Position, other: Position) -> Result<Position> {
         self.view.later(one, other)
     }

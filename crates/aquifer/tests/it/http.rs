@@ -40,9 +40,13 @@ impl Request {
     }
 
     pub async fn send(self, url: &str) -> Answer {
+        Answer::read_from(self.begin(url).await).await
+    }
+
+    pub async fn begin(self, url: &str) -> TcpStream {
         let mut stream = TcpStream::connect(address(url)).await.unwrap();
         stream.write_all(&[self.head(url, self.body.len()).as_bytes(), &self.body].concat()).await.unwrap();
-        Answer::read_from(stream).await
+        stream
     }
 
     /// Sends a byte of a body of a hundred, and no more.

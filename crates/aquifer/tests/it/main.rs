@@ -30,6 +30,7 @@ mod nightly;
 mod onslaught;
 mod real_clients;
 mod receiver;
+mod replaced;
 mod runners;
 mod server;
 mod slow;

@@ -100,3 +100,16 @@ async fn a_replay_is_its_own_clients() {
     }
     server.stop().await;
 }
+
+/// What was hidden in a full load would stay hidden in what a client has merged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_begins_to_show_them_shows_all() {
+    let (server, allowed) = with_a_card().await;
+    let submit = "/v1/batch-query";
+    let in_clear = async || String::from_utf8(file(&server, &allowed, submit, job("none", "s", "")).await).unwrap();
+    let encrypted = async || String::from_utf8(decrypt(&file(&server, &allowed, submit, job("pgp", "s", "")).await));
+    let nothing = SHOWN.split_inclusive('\n').next().unwrap();
+    assert_eq!((in_clear().await, in_clear().await), (HIDDEN.to_owned(), nothing.to_owned()));
+    assert_eq!((encrypted().await.unwrap(), encrypted().await.unwrap()), (SHOWN.to_owned(), nothing.to_owned()));
+    server.stop().await;
+}

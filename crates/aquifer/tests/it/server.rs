@@ -19,6 +19,7 @@ use engine::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use crate::http::{Answer, Request};
 
@@ -77,6 +78,11 @@ impl Server {
 
     pub async fn send(&self, request: Request) -> Answer {
         request.header("Authorization", &format!("Bearer {}", self.token)).send(&self.running.url).await
+    }
+
+    /// Sends a request, and leaves it to the caller to wait for the answer.
+    pub async fn begin(&self, request: Request) -> TcpStream {
+        request.header("Authorization", &format!("Bearer {}", self.token)).begin(&self.running.url).await
     }
 
     /// Sends a request whose body breaks off after its first byte, and is not waited for any longer.

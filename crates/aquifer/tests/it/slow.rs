@@ -89,6 +89,25 @@ async fn who_reads_slowly_keeps_nobody_waiting_and_gets_the_whole_file() {
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_is_a_request_until_its_last_byte() {
+    let server = Server::with(|config| config.tenant.limits.concurrent_requests = 2).await;
+    server.load_note(1, &"x".repeat(2 * CELL));
+    let job = server.submit(&["select Notes from Account"]).await;
+    let file = server.ended(job).await.batches[0].output.as_ref().unwrap().files[0].id.to_string();
+    let (url, authorization) = (server.running.url.clone(), format!("Bearer {}", server.token));
+    let begin = move || [(); 2].map(|()| Reader::begin(&url, &file, &authorization));
+    let readers = tokio::task::spawn_blocking(begin).await.unwrap();
+    let other = async || server.send(Request::new("GET", "/v1/describe/Account")).await.status;
+    assert_eq!(other().await, 429);
+    let [first, second] = readers;
+    tokio::task::spawn_blocking(|| first.finish()).await.unwrap();
+    // The server notices a moment later.
+    while other().await != 200 {}
+    drop(second);
+    server.stop().await;
+}
+
 /// In a process of its own, whose memory is nobody else's.
 #[cfg(target_os = "linux")]
 #[test]

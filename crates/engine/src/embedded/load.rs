@@ -16,7 +16,7 @@ use zoql::{
     catalog::{FieldId, FieldType, ObjectId},
 };
 
-use super::{Clock, Shared, connection, schema};
+use super::{Clock, Shared, connection, position, schema};
 use crate::{
     Position, Result,
     error::{Error, Kind},
@@ -265,7 +265,7 @@ impl Load {
         if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(truncate)", [], |_| Ok(())) {
             tracing::debug!(%error, "the log stays for now");
         }
-        Ok(Position(self.number.to_string()))
+        position::last(&self.connection)
     }
 }
 

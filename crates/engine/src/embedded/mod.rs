@@ -8,13 +8,14 @@ mod connection;
 pub(crate) mod functions;
 mod load;
 mod part;
+mod position;
 mod raw;
 mod scan;
 mod schema;
 mod snapshot;
 
 use std::{
-    fs,
+    fs, mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -132,8 +133,9 @@ impl Source for Embedded {
     }
 
     /// Moves what can be moved of the log into the file, and renews the statistics that SQLite's planner goes by where they
-    /// are out of date. (Freed pages are used again by later loads; the file is not shrunk.)
+    /// are out of date. (Freed pages are used again by later loads; the file is not shrunk.) Readers that rest are closed.
     fn tidy(&self) -> Result<()> {
+        drop(mem::take(&mut *self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner)));
         let connection = connection::loader(&self.shared.path)?;
         connection.busy_timeout(Duration::ZERO)?;
         match connection.execute_batch("PRAGMA wal_checkpoint(passive); PRAGMA optimize").map_err(Error::from) {
@@ -163,8 +165,11 @@ impl Shared {
         idle.map_or_else(|| Ok(Reader::new(connection::reader(&self.path)?)), Ok)
     }
 
+    /// Keeps readers for the next snapshots: those of two at a time, and closes the rest.
     fn give_back(&self, readers: impl IntoIterator<Item = Reader>) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(readers);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = (2 * self.readers).saturating_sub(idle.len());
+        idle.extend(readers.into_iter().take(room));
     }
 
     /// The configured catalog and the custom fields that a connection sees.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zoql::{Catalog, bound, catalog::ObjectId};
 
-use super::{Shared, part, raw::Reader, scan};
+use super::{Shared, part, position, raw::Reader, scan};
 use crate::{
     Part, Position, Result, Rows, Snapshot,
     error::{Error, Kind},
@@ -63,7 +63,7 @@ impl Embedded {
             }
         }
 
-        let position = Position(newest(&readers).to_string());
+        let position = position::last(readers[0].1.connection())?;
         let catalog = shared.catalog(readers[0].1.connection())?;
         let cancelled = Arc::new(AtomicBool::new(false));
         for (_, reader) in &mut readers {
@@ -91,20 +91,19 @@ impl Snapshot for Embedded {
     }
 
     fn position_before(&self, at: Timestamp) -> Result<Position> {
-        self.view.with_reader(|reader| {
-            let mut statement =
-                reader.connection().prepare_cached("SELECT coalesce(max(load), 0) FROM _load WHERE at < ?")?;
-            let load: i64 = statement.query_row([at.as_microsecond()], |row| row.get(0))?;
-            Ok(Position(load.to_string()))
-        })
+        self.view.with_reader(|reader| position::last_before(reader.connection(), at))
+    }
+
+    fn has_passed(&self, position: &Position) -> Result<bool> {
+        self.view.with_reader(|reader| position::is_passed(reader.connection(), position))
     }
 
     fn later(&self, one: Position, other: Position) -> Result<Position> {
-        Ok(if load_number(&one)? < load_number(&other)? { other } else { one })
+        Ok(if position::load(&one)? < position::load(&other)? { other } else { one })
     }
 
     fn knows_deletions_since(&self, object: ObjectId, position: &Position) -> Result<bool> {
-        let since = load_number(position)?;
+        let since = position::load(position)?;
         let object = &self.catalog.object(object).name;
         self.view.with_reader(|reader| {
             let mut statement = reader.connection().prepare_cached(
@@ -127,8 +126,8 @@ impl Snapshot for Embedded {
     fn parts(&self, query: &bound::Query, rows: &Rows) -> Result<Vec<Box<dyn Part>>> {
         let (since, until, deleted) = match &rows.which {
             Which::Changed { since, until, deleted, .. } => {
-                let number = |position: &Option<Position>| position.as_ref().map(load_number).transpose();
-                (load_number(since)?, number(until)?, number(deleted)?)
+                let number = |position: &Option<Position>| position.as_ref().map(position::load).transpose();
+                (position::load(since)?, number(until)?, number(deleted)?)
             }
             Which::Live | Which::LiveAndDeleted => (0, None, None),
         };
@@ -174,11 +173,6 @@ fn row_range(connection: &Connection, object: &str) -> Result<(i64, i64)> {
 fn filled(connection: &Connection, object: &str) -> Result<i64> {
     let mut statement = connection.prepare_cached("SELECT coalesce(max(load), 0) FROM _filled WHERE object = ?")?;
     Ok(statement.query_row([object], |row| row.get(0))?)
-}
-
-fn load_number(position: &Position) -> Result<i64> {
-    let number = position.0.parse();
-    number.map_err(|_| Error::new(Kind::Input, format!("{position:?} is no position of embedded data")))
 }
 
 impl View {

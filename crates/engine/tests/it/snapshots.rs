@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use engine::{Position, Rows, Snapshot, Source, Which, error::Kind};
+use engine::{Position, Rows, Snapshot, Source, Which, embedded::Embedded, error::Kind};
 use export::{Cell, CellSink, Stopped};
 use zoql::{Catalog, catalog::FieldId};
 
@@ -96,15 +96,48 @@ fn an_instant_finds_its_place_in_the_history() {
     for (at, position) in [
         ("2026-02-01T00:00:00Z", "0"),
         ("2026-03-01T00:00:00Z", "0"),
-        ("2026-03-01T00:00:00.000001Z", "1"),
-        ("2026-03-02T00:00:00Z", "1"),
-        ("2027-01-01T00:00:00Z", "2"),
+        ("2026-03-01T00:00:00.000001Z", "1@2026-03-01T00:00:00Z"),
+        ("2026-03-02T00:00:00Z", "1@2026-03-01T00:00:00Z"),
+        ("2027-01-01T00:00:00Z", "2@2026-03-02T00:00:00Z"),
     ] {
         assert_eq!(snapshot.position_before(instant(at)).expect("found").0, position, "{at}");
     }
     let later = |one: &str, other: &str| snapshot.later(Position(one.to_owned()), Position(other.to_owned()));
     assert_eq!(later("9", "10").expect("an answer").0, "10");
-    assert_eq!(later("10", "9").expect("an answer").0, "10");
+    assert_eq!(later("10@2026-03-01T00:00:00Z", "9").expect("an answer").0, "10@2026-03-01T00:00:00Z");
+    for wrong in ["", "x", "1@", "1@yesterday", "@2026-03-01T00:00:00Z"] {
+        assert!(later(wrong, "1").is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_position_of_another_history_was_never_passed() {
+    let data = Data::new();
+    let load_at = |source: &Embedded, at: &str| {
+        let mut load = source.begin_load(instant(at)).expect("a load");
+        let account = load.catalog().find("Account").expect("an object");
+        load.rows(account, &[FieldId(0)]).expect("a writer").upsert(&[Cell::Text(at)]).expect("written");
+        load.commit().expect("committed")
+    };
+    let file = |name: &str| data.folder.path().join(name);
+    let first = load_at(&data.source, "2026-03-01T00:00:00Z");
+    // The log of a load is in the file when nobody reads.
+    std::fs::copy(file("data.sqlite"), file("backup")).expect("a copy");
+    let second = load_at(&data.source, "2026-03-02T00:00:00.123456789Z");
+    let has_passed = |source: &Embedded, position: &Position| {
+        source.begin().expect("a snapshot").has_passed(position).expect("an answer")
+    };
+    let (none, old) = (Position("0".to_owned()), Position("1".to_owned()));
+    for position in [&none, &old, &first, &second] {
+        assert!(has_passed(&data.source, position), "{position}");
+    }
+    // Restored, it has not come so far; later it comes to other loads of these numbers.
+    let restored =
+        Embedded::open(&file("backup"), Arc::clone(Catalog::builtin()), Arc::new(|| instant("2026-03-03T00:00:00Z")));
+    let restored = restored.expect("opens");
+    assert!(has_passed(&restored, &first) && !has_passed(&restored, &second));
+    let third = load_at(&restored, "2026-03-03T00:00:00Z");
+    assert!(has_passed(&restored, &third) && !has_passed(&restored, &second) && !has_passed(&data.source, &third));
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn query(name: &str, text: &str) -> Query {
 }
 
 fn identity(query: &Query) -> Identity {
-    Identity::new(query, &query.text, &Reads::default(), None)
+    Identity::new(query, &query.text, &Reads::default(), false, None)
 }
 
 /// A job whose queries have been answered in a snapshot at a position; its windows end there.

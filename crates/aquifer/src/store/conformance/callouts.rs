@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{at, both_batches, job_of, lease, run, submitted};
 use crate::{
     job::{CalloutState, Event, Job, Outcome, Schedule, State, Try},
-    store::{LeaseToken, Retention, Store, Terms},
+    store::{LeaseToken, MOST_TRIES, Retention, Store, Terms},
 };
 
 const SCHEDULE: Schedule = Schedule { max_attempts: 2, interval: SignedDuration::from_secs(60) };
@@ -75,6 +75,19 @@ pub async fn tenants_take_turns_with_their_callouts(store: &dyn Store) {
     for expected in [first, other, second] {
         assert_eq!(store.take_callout(&lease("a", 20), at(9)).await.unwrap().unwrap().job.id, expected.id);
     }
+    assert_eq!(store.take_callout(&lease("a", 20), at(9)).await.unwrap(), None);
+}
+
+pub async fn the_last_tries_of_a_callout_are_kept(store: &dyn Store) {
+    let job = ended(store, 6).await.id;
+    let once = Schedule { max_attempts: 1, ..SCHEDULE };
+    for second in 0..=i64::from(MOST_TRIES) {
+        store.redeliver("default", job, at(second)).await.unwrap();
+        store.take_callout(&lease("a", 999), at(999)).await.unwrap().unwrap();
+        store.tried(job, &LeaseToken("a".into()), tried_at(second, 500), once).await.unwrap();
+    }
+    let tries = store.callout("default", job).await.unwrap().unwrap().tries;
+    assert_eq!((tries.len(), tries[0].at, tries.last().unwrap().at), (100, at(1), at(100)));
 }
 
 pub async fn a_callout_goes_on_by_its_tries(store: &dyn Store) {

@@ -8,7 +8,7 @@ use crate::{
         Event, FileId, Flag, Identity, Increment, Output, Reads, ResultFile, Scope, Session, SessionKey, SnapshotMark,
         session::{Lost, Start},
     },
-    store::{Error, LastJob, LeaseToken, Retention, SessionSummary, Store, Terms},
+    store::{Error, LastJob, LeaseToken, Retention, Sent, SessionSummary, Store, Terms},
 };
 
 pub async fn the_last_completed_job_of_a_session_is_the_newest(store: &dyn Store) {
@@ -90,15 +90,15 @@ pub async fn increments_are_numbered_downloaded_and_acknowledged(store: &dyn Sto
     assert!(!store.acknowledge("default", &nightly(), 3, at(20)).await.unwrap());
     assert!(!store.acknowledge("other", &nightly(), 1, at(20)).await.unwrap());
     let files: Vec<FileId> = increments[1].job.published().map(|(_, file)| file.id).collect();
-    store.sent(files[0], 0..1 << 40, at(30)).await.unwrap();
-    store.sent(files[0], 0..1 << 40, at(31)).await.unwrap();
+    let all_of_first = |second| Sent { file: files[0], range: 0..1 << 40, at: at(second) };
+    store.sent(&[all_of_first(30), all_of_first(31)]).await.unwrap();
     let half = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
     assert_eq!(half[0].acknowledged_at, Some(at(20)));
     assert_eq!((half[1].downloads.get(&files[0]), half[1].is_delivered()), (Some(&at(30)), false));
     assert_eq!(store.file("default", files[0]).await.unwrap().unwrap().downloaded_at, Some(at(30)));
     // In parts, of which none is all and some are twice.
     for (part, is_all) in [(5..1 << 40, false), (7..9, false), (0..6, true)] {
-        store.sent(files[1], part, at(32)).await.unwrap();
+        store.sent(&[Sent { file: files[1], range: part, at: at(32) }]).await.unwrap();
         let increments = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
         assert_eq!(increments.iter().all(Increment::is_delivered), is_all);
     }
@@ -198,7 +198,7 @@ pub async fn a_replay_that_is_downloaded_delivers_its_increment(store: &dyn Stor
     let files: Vec<FileId> = replay.published().map(|(_, file)| file.id).collect();
     for (file, when, replayed_at) in [(files[0], 30, None), (files[1], 31, Some(at(31))), (files[1], 32, Some(at(31)))]
     {
-        store.sent(file, 0..1 << 40, at(when)).await.unwrap();
+        store.sent(&[Sent { file, range: 0..1 << 40, at: at(when) }]).await.unwrap();
         let increments = store.increments("default", &nightly(), 0, u32::MAX).await.unwrap();
         assert_eq!((increments.len(), increments[0].replayed_at), (1, replayed_at));
         assert_eq!(increments[0].is_delivered(), replayed_at.is_some());
@@ -223,6 +223,39 @@ pub async fn a_replay_without_rows_delivers_its_increment_when_it_completes(stor
         let increment = store.last_increment("default", &nightly()).await.unwrap().unwrap();
         assert_eq!((increment.replayed_at, increment.is_delivered()), (replayed_at, replayed_at.is_some()));
     }
+}
+
+pub async fn an_increment_that_is_purged_before_it_was_delivered_is_lost(store: &dyn Store) {
+    let retention = |jobs| {
+        let (now, long) = (SignedDuration::ZERO, SignedDuration::from_hours(9));
+        Retention { files: now, jobs: SignedDuration::from_secs(jobs), refusals: now, sessions: long }
+    };
+    let lost = async || {
+        let mut seen = store.session("default", &nightly()).await.unwrap().seen;
+        seen.sort_by_key(|seen| seen.identity.query.clone());
+        seen.into_iter().map(|seen| seen.is_lost).collect::<Vec<_>>()
+    };
+    let complete = async |batches: usize, second| {
+        let mut job = stateful();
+        job.spec.queries.truncate(batches);
+        job.batches.truncate(batches);
+        submitted(store, job).await;
+        let events = both_scoped("7").into_iter().take(1 + 2 * batches);
+        run(store, events.chain([Event::Completed { at: at(second) }])).await;
+    };
+    // The second query's last is the first of three, of which one was delivered.
+    complete(2, 10).await;
+    complete(1, 20).await;
+    store.acknowledge("default", &nightly(), 2, at(21)).await.unwrap();
+    store.expire(at(30), retention(20)).await.unwrap();
+    assert_eq!(lost().await, [false, true]);
+    store.expire(at(30), retention(10)).await.unwrap();
+    assert_eq!(lost().await, [false, true], "the last of the first has come");
+    // What comes next has it all.
+    complete(2, 40).await;
+    assert_eq!(lost().await, [false, false]);
+    store.expire(at(40), retention(0)).await.unwrap();
+    assert_eq!(lost().await, [true, true]);
 }
 
 pub async fn increments_are_numbered_on_as_long_as_there_are_any(store: &dyn Store) {

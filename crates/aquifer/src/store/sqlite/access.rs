@@ -7,7 +7,10 @@ use super::{
     Client, Refusal, Result, Token,
     value::{At, Json},
 };
-use crate::{access::Rights, store::OldSecret};
+use crate::{
+    access::Rights,
+    store::{MOST_REFUSALS, OldSecret},
+};
 
 pub fn add_client(tx: &Transaction<'_>, client: &Client) -> Result<bool> {
     tx.execute("DELETE FROM clients WHERE id = ? AND revoked_at IS NOT NULL", [&client.id])?;
@@ -103,6 +106,13 @@ pub fn add_refusal(tx: &Transaction<'_>, refusal: &Refusal) -> Result<()> {
             ":code": refusal.code,
             ":message": refusal.message,
         },
+    )?;
+    tx.execute(
+        "DELETE FROM refusals
+          WHERE tenant = :tenant AND client = :client
+                AND seq <= (SELECT seq FROM refusals WHERE tenant = :tenant AND client = :client
+                             ORDER BY seq DESC LIMIT 1 OFFSET :most)",
+        named_params! { ":tenant": refusal.tenant, ":client": refusal.client, ":most": MOST_REFUSALS },
     )?;
     Ok(())
 }

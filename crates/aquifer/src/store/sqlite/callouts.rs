@@ -7,7 +7,10 @@ use super::{
     Error, Lease, LeaseToken, Result, jobs,
     value::{At, Text},
 };
-use crate::job::{Callout, CalloutState, Job, JobId, Outcome, Schedule, Try};
+use crate::{
+    job::{Callout, CalloutState, Job, JobId, Outcome, Schedule, Try},
+    store::MOST_TRIES,
+};
 
 /// Records the callout of a job that has just ended, if it has one.
 pub fn ended(tx: &Transaction<'_>, job: &Job, at: Timestamp) -> Result<()> {
@@ -45,15 +48,21 @@ pub fn newest(tx: &Transaction<'_>, tenant: &str, state: Option<CalloutState>, m
 pub fn take(tx: &Transaction<'_>, lease: &Lease, now: Timestamp) -> Result<Option<Callout>> {
     let due: Option<Text<JobId>> = tx
         .prepare_cached(
-            // Of the first thousand, so that it stays quick when a receiver of many has been away.
-            "WITH due AS (SELECT job, due_at FROM callouts
-                           WHERE state = 'waiting' AND due_at <= :now
-                                 AND (lease_until IS NULL OR lease_until <= :now)
-                           ORDER BY due_at LIMIT 1000),
-                  sent AS (SELECT tenant, count(*) AS number FROM callouts JOIN jobs ON jobs.id = callouts.job
-                            WHERE callouts.lease_until > :now GROUP BY tenant)
-             SELECT due.job FROM due JOIN jobs ON jobs.id = due.job LEFT JOIN sent ON sent.tenant = jobs.tenant
-              ORDER BY coalesce(sent.number, 0), due.due_at LIMIT 1",
+            // From tenant to tenant and never through all that wait: a receiver of many may have been away for long.
+            "WITH RECURSIVE
+                  tenants AS (SELECT min(tenant) AS tenant FROM callouts WHERE state = 'waiting'
+                              UNION ALL
+                              SELECT (SELECT min(tenant) FROM callouts
+                                       WHERE state = 'waiting' AND tenant > tenants.tenant)
+                                FROM tenants WHERE tenant IS NOT NULL),
+                  firsts AS (SELECT (SELECT job FROM callouts INDEXED BY callouts_due
+                                      WHERE state = 'waiting' AND tenant = tenants.tenant AND due_at <= :now
+                                            AND (lease_until IS NULL OR lease_until <= :now)
+                                      ORDER BY due_at LIMIT 1) AS job
+                               FROM tenants),
+                  sent AS (SELECT tenant, count(*) AS number FROM callouts WHERE lease_until > :now GROUP BY tenant)
+             SELECT job FROM firsts JOIN callouts USING (job) LEFT JOIN sent USING (tenant)
+              ORDER BY coalesce(sent.number, 0), due_at LIMIT 1",
         )?
         .query_row(named_params! { ":now": At(now) }, |row| row.get(0))
         .optional()?;
@@ -67,7 +76,7 @@ pub fn take(tx: &Transaction<'_>, lease: &Lease, now: Timestamp) -> Result<Optio
 
 pub fn tried(tx: &Transaction<'_>, id: JobId, lease: &LeaseToken, one: Try, schedule: Schedule) -> Result<Callout> {
     let mut callout = find(tx, id)?.ok_or(Error::NoSuchJob)?;
-    save_try(tx, id, callout.tries.len(), &one)?;
+    save_try(tx, id, &one)?;
     let sql = "SELECT lease_token FROM callouts WHERE job = ?";
     let held: Option<String> = tx.query_row(sql, [Text(id)], |row| row.get(0))?;
     if held.as_ref() != Some(&lease.0) {
@@ -95,10 +104,11 @@ pub fn drop_leases(tx: &Transaction<'_>) -> Result<()> {
 /// Writes how it stands; its lease is then gone.
 fn save(tx: &Transaction<'_>, callout: &Callout) -> Result<()> {
     tx.execute(
-        "INSERT INTO callouts (job, state, attempts, due_at) VALUES (:job, :state, :attempts, :due_at)
+        "INSERT INTO callouts (job, tenant, state, attempts, due_at) VALUES (:job, :tenant, :state, :attempts, :due_at)
          ON CONFLICT DO UPDATE SET state = :state, attempts = :attempts, due_at = :due_at,
                                    lease_token = NULL, lease_until = NULL",
         named_params! {
+            ":tenant": callout.job.tenant,
             ":state": callout.state,
             ":attempts": callout.attempts,
             ":due_at": callout.due_at.map(At),
@@ -108,13 +118,19 @@ fn save(tx: &Transaction<'_>, callout: &Callout) -> Result<()> {
     Ok(())
 }
 
-fn save_try(tx: &Transaction<'_>, id: JobId, ordinal: usize, one: &Try) -> Result<()> {
+fn save_try(tx: &Transaction<'_>, id: JobId, one: &Try) -> Result<()> {
+    let sql = "SELECT coalesce(max(ordinal) + 1, 0) FROM callout_tries WHERE job = ?";
+    let ordinal: i64 = tx.query_row(sql, [Text(id)], |row| row.get(0))?;
+    tx.execute(
+        "DELETE FROM callout_tries WHERE job = ? AND ordinal <= ?",
+        (Text(id), ordinal - i64::from(MOST_TRIES)),
+    )?;
     tx.execute(
         "INSERT INTO callout_tries (job, ordinal, at, method, url, milliseconds, status, body, refused, error)
          VALUES (:job, :ordinal, :at, :method, :url, :milliseconds, :status, :body, :refused, :error)",
         named_params! {
             ":job": Text(id),
-            ":ordinal": ordinal.cast_signed(),
+            ":ordinal": ordinal,
             ":at": At(one.at),
             ":method": one.method,
             ":url": one.url,

@@ -1,17 +1,15 @@
 //! What clients have of the files.
 
-use std::ops::Range;
-
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, named_params};
 
 use super::{
-    Error, Result, jobs, sessions,
+    Error, Result, Sent, jobs, sessions,
     value::{At, Json, Text},
 };
-use crate::job::{FileId, Job, Spans, State};
+use crate::job::{Job, Spans, State};
 
-pub fn sent(tx: &Transaction<'_>, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()> {
+pub fn sent(tx: &Transaction<'_>, Sent { file: id, range, at: now }: Sent) -> Result<()> {
     let sql = "SELECT job, bytes, sent FROM files WHERE id = ? AND downloaded_at IS NULL";
     let row = tx.prepare_cached(sql)?.query_row([Text(id)], |row| {
         let spans = row.get::<_, Option<Json<Spans>>>("sent")?.map(|spans| spans.0);

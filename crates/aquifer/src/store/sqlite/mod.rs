@@ -14,7 +14,6 @@ mod turns;
 mod value;
 
 use std::{
-    ops::Range,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -26,7 +25,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
     Claim, Client, Error, Kept, KeptAnswer, KeyedRequest, LastJob, Lease, LeaseToken, PublishedFile, Refusal, Result,
-    Retention, SessionSummary, Store, Terms, Token,
+    Retention, Sent, SessionSummary, Store, Terms, Token,
 };
 use crate::{
     access::Rights,
@@ -47,6 +46,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0007_rights.sql"),
     include_str!("../../../migrations/sqlite/0008_masked.sql"),
     include_str!("../../../migrations/sqlite/0009_expectations.sql"),
+    include_str!("../../../migrations/sqlite/0010_fairness_and_losses.sql"),
 ];
 
 /// Other processes write too (`aquifer client create` beside a server), never for long.
@@ -264,8 +264,9 @@ impl Store for Sqlite {
         self.read(move |tx| jobs::file(tx, &tenant, id)).await
     }
 
-    async fn sent(&self, id: FileId, range: Range<u64>, now: Timestamp) -> Result<()> {
-        self.write(move |tx| downloads::sent(tx, id, range, now)).await
+    async fn sent(&self, parts: &[Sent]) -> Result<()> {
+        let parts = parts.to_vec();
+        self.write(move |tx| parts.into_iter().try_for_each(|part| downloads::sent(tx, part))).await
     }
 
     async fn kept(&self, job: JobId) -> Result<Kept> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, named_params};
 
 use super::{
-    Kept, Result, Retention, jobs, keys,
+    Kept, Result, Retention, jobs, keys, sessions,
     value::{At, Text},
 };
 use crate::job::{JobId, State};
@@ -15,6 +15,7 @@ pub fn expire(tx: &Transaction<'_>, now: Timestamp, retention: Retention) -> Res
         "UPDATE files SET purged_at = :now WHERE purged_at IS NULL AND published_at <= :before",
         named_params! { ":now": At(now), ":before": At(now - retention.files) },
     )?;
+    sessions::part_with(tx, now - retention.jobs)?;
     tx.execute("DELETE FROM jobs WHERE ended_at <= ?", [At(now - retention.jobs)])?;
     // Jobs may be kept for longer than sessions, and increments are numbered on as long as there are any.
     tx.execute(

@@ -23,7 +23,7 @@ pub fn find(tx: &Transaction<'_>, tenant: &str, key: &SessionKey) -> Result<Sess
         Ok((row.get("increments")?, last))
     });
     let Some((increments, last)) = row.optional()? else { return Ok(Session::default()) };
-    let sql = "SELECT identity, name, at, position, shown, seen_at FROM session_queries
+    let sql = "SELECT identity, name, at, position, shown, seen_at, is_lost FROM session_queries
                 WHERE tenant = :tenant AND partner = :partner AND project = :project";
     let seen = tx.prepare_cached(sql)?.query_map(of_session, seen_of)?.collect::<Result<_, _>>()?;
     Ok(Session { seen, last: Some(last), increments })
@@ -36,6 +36,7 @@ fn seen_of(row: &Row<'_>) -> rusqlite::Result<Seen> {
         mark: SnapshotMark { at: row.get::<_, At>("at")?.0, position: row.get("position")? },
         shown: row.get("shown")?,
         at: row.get::<_, At>("seen_at")?.0,
+        is_lost: row.get("is_lost")?,
     })
 }
 
@@ -167,6 +168,37 @@ fn newest_first<T>(
     let of_session = named_params! { ":tenant": tenant, ":partner": key.partner, ":project": key.project };
     let rows = statement.query_map(of_session, row_of)?;
     ask(&mut rows.map(|row| whole(tx, row?)))
+}
+
+/// Notes of the increments that are about to be purged, those of jobs that ended up to an instant, which queries have had their
+/// last window in one that was not delivered.
+pub fn part_with(tx: &Transaction<'_>, ended_until: Timestamp) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "SELECT number, job, acknowledged_at, replayed_at FROM increments JOIN jobs ON jobs.id = job
+          WHERE ended_at <= ? ORDER BY number",
+    )?;
+    let rows = statement.query_map([At(ended_until)], row_of)?.collect::<Result<Vec<_>, _>>()?;
+    for row in rows {
+        let increment = whole(tx, row)?;
+        let (is_lost, job) = (!increment.is_delivered(), &increment.job);
+        let Some(key) = job.spec.session() else { continue };
+        for scope in job.batches.iter().filter_map(|batch| batch.scope.as_ref()) {
+            tx.prepare_cached(
+                "UPDATE session_queries SET is_lost = :is_lost
+                  WHERE tenant = :tenant AND partner = :partner AND project = :project
+                        AND identity = :identity AND seen_at = :ended_at",
+            )?
+            .execute(named_params! {
+                ":is_lost": is_lost,
+                ":tenant": job.tenant,
+                ":partner": key.partner,
+                ":project": key.project,
+                ":identity": Json(&scope.identity),
+                ":ended_at": job.ended_at.map(At),
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// An increment without what its job has come to.

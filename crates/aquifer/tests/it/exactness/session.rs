@@ -75,6 +75,11 @@ pub struct Batch {
     pub rows: BTreeMap<u64, Line>,
 }
 
+/// The number of a load in a position, `7@2026-11-21T20:00:00Z`.
+pub fn load_of(position: &str) -> i64 {
+    position.split('@').next().unwrap().parse().unwrap()
+}
+
 /// Which rows a batch has returned.
 #[derive(Debug, Clone)]
 pub struct Window {
@@ -86,7 +91,7 @@ pub struct Window {
 
 impl Window {
     pub fn read(batch: &Value) -> Window {
-        let end = |name| batch["window"][name]["position"].as_str().map(|text| text.parse().unwrap());
+        let end = |name| batch["window"][name]["position"].as_str().map(load_of);
         let full = batch["fullReason"].as_str().map(str::to_owned);
         Window { full, from: end("from").unwrap_or(0), to: end("to").unwrap() }
     }
@@ -119,6 +124,9 @@ struct Seen {
     /// Up to where the client may have seen rows through jobs that did not move the session.
     shown: i64,
     at: Timestamp,
+    increment: u32,
+    /// Whether that was not delivered before it was forgotten.
+    is_lost: bool,
 }
 
 pub struct Increment {
@@ -210,6 +218,9 @@ impl Session {
             }
             Ask::Next { .. } => {
                 let start = self.next(query, now);
+                if start.window.is_some() && self.policy == SessionPolicy::Hold && self.seen[&query].is_lost {
+                    return Start::full(&["expired"]);
+                }
                 self.held(query).filter(|_| start.window.is_some()).map_or(start, Window::again)
             }
         }
@@ -263,11 +274,12 @@ impl Session {
             }
             return None;
         }
+        self.count += 1;
         for batch in batches {
             let shown = self.seen.get(&batch.query).map_or(0, |seen| seen.shown);
-            self.seen.insert(batch.query, Seen { mark: batch.window.to, shown, at: now });
+            let seen = Seen { mark: batch.window.to, shown, at: now, increment: self.count, is_lost: false };
+            self.seen.insert(batch.query, seen);
         }
-        self.count += 1;
         self.increments.push(Increment {
             number: self.count,
             windows: batches.iter().map(|batch| (batch.query, batch.window.clone())).collect(),
@@ -281,7 +293,12 @@ impl Session {
 
     /// What the server forgets with time.
     pub fn purge(&mut self, now: Timestamp) {
-        self.increments.retain(|increment| increment.ended_at > now - HALF_YEAR);
+        let is_over = |increment: &Increment| increment.ended_at <= now - HALF_YEAR;
+        let lost = self.increments.extract_if(.., |increment| is_over(increment)).filter(|one| !one.is_delivered);
+        let lost: Vec<u32> = lost.map(|one| one.number).collect();
+        for seen in self.seen.values_mut() {
+            seen.is_lost |= lost.contains(&seen.increment);
+        }
         self.seen.retain(|_, seen| seen.at > now - HALF_YEAR * 2);
         if self.last.as_ref().is_some_and(|(_, at)| *at <= now - HALF_YEAR * 2) {
             (self.last, self.count) = (None, 0);

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use super::{
     copy, folder, open,
     server::Server,
-    session::{Ask, Batch, HALF_YEAR, Query, Session, Window},
+    session::{Ask, Batch, HALF_YEAR, Query, Session, Window, load_of},
     settings,
     tables::{Object, Row, Tables},
 };
@@ -152,7 +152,7 @@ impl World {
             // Never was.
             return;
         }
-        let number = load.commit().unwrap().0.parse().unwrap();
+        let number = load_of(&load.commit().unwrap().0);
         self.tables.loaded(number, self.clock.now());
         for (object, id, row) in changes {
             self.tables.change(object, number, id, row);
@@ -328,10 +328,7 @@ impl World {
         for query in usual {
             let (view, position) = (&self.sessions[session].views[&query], self.sessions[session].position(query));
             if view.sure < position {
-                assert!(
-                    self.has_rested || self.config.tenant.session_policy != SessionPolicy::Hold,
-                    "{query:?} was lost"
-                );
+                assert!(self.config.tenant.session_policy != SessionPolicy::Hold, "{query:?} was lost");
                 let remedy = self.sessions[session].remedy(query);
                 assert!(remedy.is_some() || self.has_rested, "{query:?} is lost");
                 let Some(number) = remedy else { continue };
@@ -452,7 +449,7 @@ impl World {
         let now = self.clock.now();
         self.purged_at = now;
         if self.tables.purge(now - SignedDuration::from_hours(24)) {
-            let position = self.source.begin().unwrap().position().0.parse().unwrap();
+            let position = load_of(&self.source.begin().unwrap().position().0);
             self.tables.loaded(position, now);
         }
         self.sessions.iter_mut().for_each(|session| session.purge(now));
