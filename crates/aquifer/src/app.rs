@@ -117,6 +117,7 @@ impl App {
     /// One round of upkeep. What cannot be done, for one tenant or at all, keeps nothing else from being done; each fault is
     /// logged, and the first one answered.
     pub async fn tidy(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
         let _round = self.keeping_up.lock().await;
         let retention = Retention {
             files: self.config.retention.files(),
@@ -125,7 +126,6 @@ impl App {
             // An expired session is kept for as long again, to say that it has.
             sessions: self.config.retention.sessions() * 2,
         };
-        let now = self.clock.now();
         self.doors.cursors.expire(now);
         let mut steps = vec![
             self.store.expire(now, retention).await.context("cannot purge what is over"),

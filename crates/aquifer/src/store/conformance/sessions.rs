@@ -251,6 +251,10 @@ pub async fn an_increment_that_is_purged_before_it_was_delivered_is_lost(store: 
     assert_eq!(lost().await, [false, true]);
     store.expire(at(30), retention(10)).await.unwrap();
     assert_eq!(lost().await, [false, true], "the last of the first has come");
+    // What was cancelled brings nothing back, though its files can be had.
+    submitted(store, stateful()).await;
+    run(store, both_scoped("7").into_iter().chain([Event::Cancelled { at: at(31) }])).await;
+    assert_eq!(lost().await, [false, true]);
     // What comes next has it all.
     complete(2, 40).await;
     assert_eq!(lost().await, [false, false]);

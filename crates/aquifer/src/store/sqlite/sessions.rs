@@ -63,8 +63,8 @@ pub fn ended(tx: &Transaction<'_>, job: &Job, key: &SessionKey, at: Timestamp) -
     for seen in session.seen.iter().filter(|seen| !before.seen.contains(seen)) {
         tx.prepare_cached(
             "INSERT OR REPLACE INTO session_queries (tenant, partner, project, identity, name, at, position, shown,
-                                                      seen_at)
-             VALUES (:tenant, :partner, :project, :identity, :name, :at, :position, :shown, :seen_at)",
+                                                      seen_at, is_lost)
+             VALUES (:tenant, :partner, :project, :identity, :name, :at, :position, :shown, :seen_at, :is_lost)",
         )?
         .execute(named_params! {
             ":tenant": job.tenant,
@@ -76,6 +76,7 @@ pub fn ended(tx: &Transaction<'_>, job: &Job, key: &SessionKey, at: Timestamp) -
             ":position": seen.mark.position,
             ":shown": seen.shown,
             ":seen_at": At(seen.at),
+            ":is_lost": seen.is_lost,
         })?;
     }
     if is_increment {
