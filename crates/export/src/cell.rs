@@ -17,8 +17,22 @@ pub enum Cell<'a> {
 }
 
 /// Takes the cells of a part, row by row, in column order.
+///
+/// Cells that stand together may be a *run*: some that are often those of the row before, such as what rows join. A sink may
+/// keep how it wrote them, and write them once more without being shown them. Runs are numbered from 0, and each has its own
+/// columns.
 pub trait CellSink {
     fn cell(&mut self, cell: Cell<'_>);
+
+    /// The cells that follow, up to [`CellSink::end_run`], are a run.
+    fn begin_run(&mut self) {}
+
+    fn end_run(&mut self, _run: usize) {}
+
+    /// Takes the cells of a run as they were when it was ended last. False if they have not been kept: then they must be shown.
+    fn repeat_run(&mut self, _run: usize) -> bool {
+        false
+    }
 
     /// Ends a row. An error means that nobody wants more rows (cancelled, over a limit, storage failed): the reader stops and hands it up.
     fn end_row(&mut self) -> Result<(), Stopped>;

@@ -5,6 +5,7 @@
 
 mod datetime;
 mod room;
+mod runs;
 mod text;
 
 use jiff::tz::TimeZone;
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 use crate::cell::{Cell, CellSink, Date, Stopped, Timestamp};
 use datetime::DatetimeWriter;
 use room::Room;
+use runs::Runs;
 use text::Texts;
 
 /// How the cells of a file are written; one for the whole file.
@@ -68,6 +70,7 @@ pub struct Encoder {
     lonely: bool,
     /// Kept only for a lonely column.
     row_start: usize,
+    runs: Runs,
 }
 
 impl Encoder {
@@ -91,6 +94,7 @@ impl Encoder {
             datetimes: DatetimeWriter::new(&style.datetimes, columns.len()),
             lonely: columns.len() == 1 && !style.distinguish_empty,
             row_start: 0,
+            runs: Runs::default(),
         }
     }
 
@@ -164,6 +168,24 @@ impl CellSink for Encoder {
             Cell::Date(date) => self.date(date),
             Cell::Datetime(at) => self.datetime(at),
         }
+    }
+
+    #[inline]
+    fn begin_run(&mut self) {
+        self.runs.begin(self.out.len(), self.column);
+    }
+
+    #[inline]
+    fn end_run(&mut self, run: usize) {
+        self.runs.end(run, self.out.as_bytes(), self.column);
+    }
+
+    #[inline]
+    fn repeat_run(&mut self, run: usize) -> bool {
+        let Some((bytes, cells)) = self.runs.get(run) else { return false };
+        self.out.push(bytes);
+        self.column += cells;
+        true
     }
 
     #[inline]

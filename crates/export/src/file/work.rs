@@ -105,6 +105,21 @@ impl<I, E> CellSink for Sink<'_, I, E> {
         self.encoder.cell(cell);
     }
 
+    #[inline]
+    fn begin_run(&mut self) {
+        self.encoder.begin_run();
+    }
+
+    #[inline]
+    fn end_run(&mut self, run: usize) {
+        self.encoder.end_run(run);
+    }
+
+    #[inline]
+    fn repeat_run(&mut self, run: usize) -> bool {
+        self.encoder.repeat_run(run)
+    }
+
     fn end_row(&mut self) -> Result<(), Stopped> {
         self.encoder.end_row()?;
         self.rows += 1;

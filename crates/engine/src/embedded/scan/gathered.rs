@@ -5,11 +5,11 @@
 //! finds them here.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
-    hash::{BuildHasher as _, RandomState},
+    hash::BuildHasher as _,
     sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use rusqlite::Connection;
 
 use super::{
@@ -118,38 +118,39 @@ impl Gatherer {
 
 /// The live records of an object, by Id.
 pub(super) struct Gathered {
-    hasher: RandomState,
-    /// Where a record begins, by the hash of its Id.
-    places: HashMap<u64, u32>,
+    hasher: DefaultHashBuilder,
+    /// Where records begin, by the hashes of their Ids.
+    places: HashTable<u32>,
     /// Of each record the Id, then its values, each after a byte that says what it is.
     bytes: Vec<u8>,
     fields: usize,
 }
 
-const NULL: u8 = 0;
-const INTEGER: u8 = 1;
-const TEXT: u8 = 2;
-
-/// What an entry of `places` takes, with what a table of hashes leaves free.
-const PLACE_BYTES: usize = 32;
+/// What the byte before a value says; below these, it is the length of a text.
+const NULL: u8 = 253;
+const INTEGER: u8 = 254;
+/// A text whose length comes next.
+const LONG: u8 = 255;
 
 impl Gathered {
     fn new(fields: usize) -> Gathered {
-        Gathered { hasher: RandomState::new(), places: HashMap::new(), bytes: Vec::new(), fields }
+        Gathered { hasher: DefaultHashBuilder::default(), places: HashTable::new(), bytes: Vec::new(), fields }
     }
 
     fn size(&self) -> usize {
-        self.bytes.len() + self.places.len() * PLACE_BYTES
+        self.bytes.len() + self.places.allocation_size()
     }
 
     fn add<'a>(&mut self, id: &[u8], values: impl Iterator<Item = Value<'a>>) -> Result<()> {
         let place = u32::try_from(self.bytes.len()).map_err(|_| unfit("it is too long"))?;
-        match self.places.entry(self.hasher.hash_one(id)) {
-            Entry::Vacant(free) => free.insert(place),
-            Entry::Occupied(_) => return Err(unfit("two of its Ids have one hash")),
-        };
         self.push(Value::Text(id))?;
-        values.into_iter().try_for_each(|value| self.push(value))
+        for value in values {
+            self.push(value)?;
+        }
+        let Gathered { hasher, places, bytes, .. } = self;
+        // Ids are unique among live records.
+        places.insert_unique(hasher.hash_one(id), place, |place| hasher.hash_one(id_at(bytes, *place)));
+        Ok(())
     }
 
     fn push(&mut self, value: Value<'_>) -> Result<()> {
@@ -160,9 +161,14 @@ impl Gathered {
                 self.bytes.extend_from_slice(&integer.to_le_bytes());
             }
             Value::Text(text) => {
-                let length = u32::try_from(text.len()).map_err(|_| unfit("it has a text that is too long"))?;
-                self.bytes.push(TEXT);
-                self.bytes.extend_from_slice(&length.to_le_bytes());
+                match u8::try_from(text.len()) {
+                    Ok(length) if length < NULL => self.bytes.push(length),
+                    _ => {
+                        let length = u32::try_from(text.len()).map_err(|_| unfit("it has a text that is too long"))?;
+                        self.bytes.push(LONG);
+                        self.bytes.extend_from_slice(&length.to_le_bytes());
+                    }
+                }
                 self.bytes.extend_from_slice(text);
             }
             Value::Real(_) | Value::Blob(_) => return Err(unfit("it has a value of another kind")),
@@ -173,41 +179,45 @@ impl Gathered {
     /// Finds the values of the record with this Id, as places in [`Gathered::texts`]; false if there is none.
     pub(super) fn find(&self, id: &[u8], values: &mut Vec<Stored>) -> bool {
         values.clear();
-        let Some(mut at) = self.places.get(&self.hasher.hash_one(id)).map(|place| *place as usize) else {
-            return false;
-        };
-        // No two Ids that are here have one hash, but one that is not here may have that of another.
-        match self.pull(&mut at) {
-            Some(Stored::Text { start, end }) if self.bytes.get(start..end) == Some(id) => {}
-            _ => return false,
-        }
-        values.extend((0..self.fields).map_while(|_| self.pull(&mut at)));
+        let found = self.places.find(self.hasher.hash_one(id), |place| id_at(&self.bytes, *place) == id);
+        let Some(place) = found else { return false };
+        let mut at = *place as usize;
+        pull(&self.bytes, &mut at);
+        values.extend((0..self.fields).map_while(|_| pull(&self.bytes, &mut at)));
         true
-    }
-
-    fn pull(&self, at: &mut usize) -> Option<Stored> {
-        let (kind, rest) = self.bytes.get(*at..)?.split_first()?;
-        let start = *at + 1;
-        match *kind {
-            INTEGER => {
-                *at = start + 8;
-                rest.first_chunk().map(|bytes| Stored::Integer(i64::from_le_bytes(*bytes)))
-            }
-            TEXT => {
-                let length = u32::from_le_bytes(*rest.first_chunk()?) as usize;
-                *at = start + 4 + length;
-                Some(Stored::Text { start: start + 4, end: *at })
-            }
-            _ => {
-                *at = start;
-                Some(Stored::Null)
-            }
-        }
     }
 
     pub(super) fn texts(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// The Id of the record that begins there.
+fn id_at(bytes: &[u8], place: u32) -> &[u8] {
+    match pull(bytes, &mut (place as usize)) {
+        Some(Stored::Text { start, end }) => &bytes[start..end],
+        _ => &[],
+    }
+}
+
+/// Reads the value at a place, and moves on to the next one.
+fn pull(bytes: &[u8], at: &mut usize) -> Option<Stored> {
+    let (kind, rest) = bytes.get(*at..)?.split_first()?;
+    let start = *at + 1;
+    let (value, end) = match *kind {
+        NULL => (Stored::Null, start),
+        INTEGER => (Stored::Integer(i64::from_le_bytes(*rest.first_chunk()?)), start + 8),
+        LONG => {
+            let (start, length) = (start + 4, u32::from_le_bytes(*rest.first_chunk()?) as usize);
+            (Stored::Text { start, end: start + length }, start + length)
+        }
+        length => {
+            let end = start + usize::from(length);
+            (Stored::Text { start, end }, end)
+        }
+    };
+    *at = end;
+    Some(value)
 }
 
 fn unfit(why: &str) -> Error {

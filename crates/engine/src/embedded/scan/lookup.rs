@@ -40,11 +40,15 @@ struct Lookup {
     /// The one that was found last in `gathered`, or that there was none.
     last: Slot,
     current: Current,
+    /// Whether that is what the row before has joined.
+    is_as_before: bool,
 }
 
 /// What the current row joins.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Current {
+    /// There is no row yet.
+    Unknown,
     Nothing,
     Slot(usize),
     /// [`Lookup::last`], whose texts are in [`Lookup::gathered`].
@@ -91,12 +95,18 @@ impl Lookups {
                 gatherer: Gatherer::open(connection, join)?,
                 gathered: plan.shared.get(at),
                 last: Slot::default(),
-                current: Current::Nothing,
+                current: Current::Unknown,
+                is_as_before: false,
             };
             lookup.slots.resize_with(slots + 1, Slot::default);
             Ok(lookup)
         };
         Ok(Lookups { all: plan.joins.iter().enumerate().map(lookup).collect::<Result<_>>()? })
+    }
+
+    /// What comes is no longer compared to what was.
+    pub(super) fn begin(&mut self) {
+        self.all.iter_mut().for_each(|lookup| lookup.current = Current::Unknown);
     }
 
     /// Finds what a row of the base table joins.
@@ -112,7 +122,10 @@ impl Lookups {
                     }
                     lookup.find(key)?;
                 }
-                Value::Null => lookup.current = Current::Nothing,
+                Value::Null => {
+                    lookup.is_as_before = lookup.current == Current::Nothing;
+                    lookup.current = Current::Nothing;
+                }
                 _ => return Err(Error::new(Kind::Corrupt, "the data file has an Id that is no text")),
             }
         }
@@ -122,6 +135,12 @@ impl Lookups {
     #[inline]
     pub(super) fn value<'a>(&'a self, source: Source, record: &'a [u8], layout: &Layout) -> Value<'a> {
         value(&self.all, source, record, layout)
+    }
+
+    /// Whether these joins have found what the row before has joined.
+    #[inline]
+    pub(super) fn are_as_before(&self, joins: &[usize]) -> bool {
+        joins.iter().all(|join| self.all.get(*join).is_some_and(|lookup| lookup.is_as_before))
     }
 
     /// Stops when the flag is raised.
@@ -150,7 +169,7 @@ impl Lookup {
         let (slot, texts) = match (self.current, &self.gathered) {
             (Current::Slot(slot), _) => (&self.slots[slot], self.slots[slot].texts.as_slice()),
             (Current::Last, Some(gathered)) => (&self.last, gathered.texts()),
-            (Current::Nothing | Current::Last, _) => return Value::Null,
+            (Current::Unknown | Current::Nothing | Current::Last, _) => return Value::Null,
         };
         match slot.values.get(value) {
             Some(Stored::Integer(integer)) => Value::Integer(*integer),
@@ -160,6 +179,15 @@ impl Lookup {
     }
 
     fn find(&mut self, key: &[u8]) -> Result<()> {
+        let before = match self.current {
+            Current::Unknown | Current::Nothing => None,
+            Current::Slot(slot) => Some(&self.slots[slot]),
+            Current::Last => Some(&self.last),
+        };
+        self.is_as_before = before.is_some_and(|slot| slot.key == key && !key.is_empty());
+        if self.is_as_before {
+            return Ok(());
+        }
         if let Some(gathered) = &self.gathered {
             let last = &mut self.last;
             if last.key != key || key.is_empty() {

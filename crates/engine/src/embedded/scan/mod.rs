@@ -51,9 +51,40 @@ pub(super) struct Scanner {
     layout: Layout,
     /// The places of the base table's columns that the plan names.
     base: Vec<usize>,
-    /// Those of the plan, with such places.
-    columns: Vec<(Source, Decoder)>,
+    /// The columns of the plan, with such places.
+    pieces: Vec<Piece>,
     lookups: Lookups,
+}
+
+/// Columns that stand together.
+enum Piece {
+    Base(Vec<(usize, Decoder)>),
+    /// A run (see [`CellSink`]): often the row before has joined the same.
+    Joined {
+        joins: Vec<usize>,
+        columns: Vec<(Source, Decoder)>,
+    },
+}
+
+/// `base` are the places of the columns that the plan names.
+fn pieces(plan: &Plan, base: &[usize]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (source, decoder) in &plan.columns {
+        match (source.placed(base), pieces.last_mut()) {
+            (Source::Base(column), Some(Piece::Base(columns))) => columns.push((column, *decoder)),
+            (Source::Base(column), _) => pieces.push(Piece::Base(vec![(column, *decoder)])),
+            (joined @ Source::Joined { join, .. }, Some(Piece::Joined { joins, columns })) => {
+                columns.push((joined, *decoder));
+                if !joins.contains(&join) {
+                    joins.push(join);
+                }
+            }
+            (joined @ Source::Joined { join, .. }, _) => {
+                pieces.push(Piece::Joined { joins: vec![join], columns: vec![(joined, *decoder)] });
+            }
+        }
+    }
+    pieces
 }
 
 impl Scanner {
@@ -66,7 +97,7 @@ impl Scanner {
             chain: DbPages::open(connection)?,
             long: Vec::new(),
             layout: Layout::up_to(&base),
-            columns: plan.columns.iter().map(|(source, decoder)| (source.placed(&base), *decoder)).collect(),
+            pieces: pieces(plan, &base),
             lookups: Lookups::prepare(connection, plan, &base)?,
             base,
             table,
@@ -93,8 +124,10 @@ impl Scanner {
     ) -> Result<()> {
         self.leaves.obey(cancelled);
         self.lookups.obey(cancelled);
-        let Scanner { plan, layout, base, columns, lookups, .. } = self;
+        let Scanner { plan, layout, base, pieces, lookups, .. } = self;
         let deleted = base[DELETED];
+        // The sink may be another one than last time.
+        lookups.begin();
         let mut walk = Walk {
             shape: self.table.shape,
             first,
@@ -118,10 +151,21 @@ impl Scanner {
                 if let Some(flag) = plan.flag {
                     sink.cell(flag.cell(Value::Integer(is_deleted.into()))?);
                 }
-                for (source, decoder) in &*columns {
-                    match source {
-                        Source::Base(column) => show(*decoder, layout, record, *column, sink)?,
-                        joined => show_any(*decoder, lookups.value(*joined, record, layout), sink)?,
+                for (run, piece) in pieces.iter().enumerate() {
+                    match piece {
+                        Piece::Base(columns) => {
+                            for (column, decoder) in columns {
+                                show(*decoder, layout, record, *column, sink)?;
+                            }
+                        }
+                        Piece::Joined { joins, .. } if lookups.are_as_before(joins) && sink.repeat_run(run) => {}
+                        Piece::Joined { columns, .. } => {
+                            sink.begin_run();
+                            for (source, decoder) in columns {
+                                show_any(*decoder, lookups.value(*source, record, layout), sink)?;
+                            }
+                            sink.end_run(run);
+                        }
                     }
                 }
                 Ok(sink.end_row()?)
