@@ -191,7 +191,7 @@ fn several_objects_are_one_snapshot() {
     let begun = || data.source.begin_load_now().expect("a load");
     load::load(begun(), &inputs, &data.options(), &mut |_| {}).expect("loads");
     let after = data.source.begin().expect("a snapshot").position().clone();
-    assert_eq!((before.0.as_str(), after.0.as_str()), ("0", "1"));
+    assert_eq!((before.0.as_str(), after.0.as_str()), ("0", "1@2026-02-28T12:00:00Z"));
 
     // A bad value in the second file takes back the first.
     fs::write(folder.join("zuora_account_data.csv"), "id,name\na1,Changed\n").expect("written");

@@ -6,23 +6,15 @@
 
 use std::{
     hash::BuildHasher as _,
-    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use rusqlite::Connection;
 
-use super::{
-    lookup::Stored,
-    pages::{DbPages, Table},
-    plan::Join,
-    record::{Layout, Value},
-    tree::Walk,
-};
+use super::{lookup::Stored, record::Value, records::Records};
 use crate::{
     Result,
     error::{Error, Kind},
-    sql::names,
 };
 
 /// What the readers of a query share: of each of its joins, all records, once somebody has read them.
@@ -47,10 +39,10 @@ impl Shared {
 
     /// The same, read first if nobody has. `None` if there is no room for them, or they cannot be read: then lookups go on,
     /// and say what is wrong.
-    pub(super) fn gather(&self, join: usize, gatherer: &mut Gatherer) -> Option<Arc<Gathered>> {
+    pub(super) fn gather(&self, join: usize, records: &mut Records, fields: usize) -> Option<Arc<Gathered>> {
         let gathered = self.objects.get(join)?.get_or_init(|| {
             let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            let gathered = gatherer.gather(*left).ok()?;
+            let gathered = gather(records, fields, *left).ok()?;
             *left -= gathered.size();
             Some(Arc::new(gathered))
         });
@@ -58,62 +50,14 @@ impl Shared {
     }
 }
 
-/// Reads all records of an object on one connection.
-pub(super) struct Gatherer {
-    table: Table,
-    leaves: DbPages,
-    chain: DbPages,
-    layout: Layout,
-    id: usize,
-    deleted: usize,
-    fields: Vec<usize>,
-}
-
-impl Gatherer {
-    pub(super) fn open(connection: &Connection, join: &Join) -> Result<Gatherer> {
-        let table = Table::find(connection, &join.object)?;
-        let (id, deleted) = (table.column("Id")?, table.column(names::DELETED)?);
-        let fields = join.fields.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
-        let layout = Layout::up_to(&[&[id, deleted], &*fields].concat());
-        let (leaves, chain) = (DbPages::open(connection)?, DbPages::open(connection)?);
-        Ok(Gatherer { table, leaves, chain, layout, id, deleted, fields })
-    }
-
-    pub(super) fn obey(&mut self, cancelled: &Arc<AtomicBool>) {
-        self.leaves.obey(cancelled);
-    }
-
-    pub(super) fn rest(&mut self) {
-        self.leaves.rest();
-        self.chain.rest();
-    }
-
-    fn gather(&mut self, room: usize) -> Result<Gathered> {
-        let mut gathered = Gathered::new(self.fields.len());
-        let Gatherer { layout, id, deleted, fields, .. } = self;
-        let mut walk = Walk {
-            shape: self.table.shape,
-            first: i64::MIN,
-            last: i64::MAX,
-            leaves: &mut self.leaves,
-            chain: &mut self.chain,
-            long: &mut Vec::new(),
-            before: None,
-            see: |record: &[u8]| {
-                layout.find(record)?;
-                if layout.value(record, *deleted) != Value::Integer(0) {
-                    return Ok(());
-                }
-                // No text is equal to what is none.
-                let Value::Text(id) = layout.value(record, *id) else { return Ok(()) };
-                gathered.add(id, fields.iter().map(|field| layout.value(record, *field)))?;
-                if gathered.size() > room { Err(unfit("there is no room for it")) } else { Ok(()) }
-            },
-        };
-        walk.run(self.table.root)?;
-        gathered.bytes.shrink_to_fit();
-        Ok(gathered)
-    }
+fn gather(records: &mut Records, fields: usize, room: usize) -> Result<Gathered> {
+    let mut gathered = Gathered::new(fields);
+    records.each(|live| {
+        gathered.add(live.id, live.values())?;
+        if gathered.size() > room { Err(unfit("there is no room for it")) } else { Ok(()) }
+    })?;
+    gathered.bytes.shrink_to_fit();
+    Ok(gathered)
 }
 
 /// The live records of an object, by Id.

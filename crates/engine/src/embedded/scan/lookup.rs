@@ -8,9 +8,10 @@ use std::{
 use rusqlite::{Connection, types::ValueRef};
 
 use super::{
-    gathered::{Gathered, Gatherer, Shared},
+    gathered::{Gathered, Shared},
     plan::{Join, Plan, Source},
     record::{Layout, Value},
+    records::{Neighbour, Records},
 };
 use crate::{
     Result,
@@ -35,7 +36,8 @@ struct Lookup {
     fields: usize,
     slots: Vec<Slot>,
     searches: u32,
-    gatherer: Gatherer,
+    records: Records,
+    neighbour: Neighbour,
     gathered: Option<Arc<Gathered>>,
     /// The one that was found last in `gathered`, or that there was none.
     last: Slot,
@@ -92,7 +94,8 @@ impl Lookups {
                 fields: join.fields.len(),
                 slots: Vec::new(),
                 searches: 0,
-                gatherer: Gatherer::open(connection, join)?,
+                records: Records::open(connection, join)?,
+                neighbour: Neighbour::new(),
                 gathered: plan.shared.get(at),
                 last: Slot::default(),
                 current: Current::Unknown,
@@ -117,7 +120,7 @@ impl Lookups {
             match value(parents, lookup.key, record, layout) {
                 Value::Text(key) => {
                     if lookup.searches == MANY_SEARCHES {
-                        lookup.gathered = shared.gather(at, &mut lookup.gatherer);
+                        lookup.gathered = shared.gather(at, &mut lookup.records, lookup.fields);
                         lookup.searches += 1;
                     }
                     lookup.find(key)?;
@@ -145,13 +148,13 @@ impl Lookups {
 
     /// Stops when the flag is raised.
     pub(super) fn obey(&mut self, cancelled: &Arc<AtomicBool>) {
-        self.all.iter_mut().for_each(|lookup| lookup.gatherer.obey(cancelled));
+        self.all.iter_mut().for_each(|lookup| lookup.records.obey(cancelled));
     }
 
     pub(super) fn rest(&mut self) {
         for lookup in &mut self.all {
             lookup.statement.reset();
-            lookup.gatherer.rest();
+            lookup.records.rest();
         }
     }
 }
@@ -217,28 +220,43 @@ impl Lookup {
     }
 
     fn fill(&mut self, slot: &mut Slot, key: &[u8]) -> Result<()> {
-        let statement = &mut self.statement;
         slot.key.clear();
         slot.values.clear();
         slot.texts.clear();
-        statement.reset();
-        statement.bind_text(1, raw::utf8(key).ok_or_else(part::not_utf8)?)?;
-        if let Some(row) = statement.step()? {
-            for field in 0..self.fields {
-                let value = match row.value(field) {
-                    ValueRef::Null => Stored::Null,
-                    ValueRef::Integer(integer) => Stored::Integer(integer),
-                    ValueRef::Text(text) => {
-                        let start = slot.texts.len();
-                        slot.texts.extend_from_slice(text);
-                        Stored::Text { start, end: slot.texts.len() }
-                    }
-                    other => return Err(part::unexpected(other.into())),
-                };
-                slot.values.push(value);
-            }
+        if let Some(live) = self.neighbour.guess(&mut self.records, key)? {
+            live.values().try_for_each(|value| slot.push(value))?;
+        } else {
+            self.search(slot, key)?;
         }
         slot.key.extend_from_slice(key);
+        Ok(())
+    }
+
+    fn search(&mut self, slot: &mut Slot, key: &[u8]) -> Result<()> {
+        let statement = &mut self.statement;
+        statement.reset();
+        statement.bind_text(1, raw::utf8(key).ok_or_else(part::not_utf8)?)?;
+        let Some(row) = statement.step()? else { return Ok(()) };
+        (0..self.fields).try_for_each(|field| slot.push(row.value(field).into()))?;
+        match row.value(self.fields) {
+            ValueRef::Integer(row) => self.neighbour.go_behind(&mut self.records, row),
+            other => Err(part::unexpected(other.into())),
+        }
+    }
+}
+
+impl Slot {
+    fn push(&mut self, value: Value<'_>) -> Result<()> {
+        self.values.push(match value {
+            Value::Null => Stored::Null,
+            Value::Integer(integer) => Stored::Integer(integer),
+            Value::Text(text) => {
+                let start = self.texts.len();
+                self.texts.extend_from_slice(text);
+                Stored::Text { start, end: self.texts.len() }
+            }
+            other => return Err(part::unexpected(other)),
+        });
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ pub mod page;
 mod pages;
 mod plan;
 pub mod record;
+mod records;
 #[cfg(test)]
 mod tests;
 pub mod tree;

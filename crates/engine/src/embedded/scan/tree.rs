@@ -16,7 +16,7 @@ pub trait Pages {
 }
 
 /// As deep as a tree can be: SQLite goes no deeper either.
-const MOST_LEVELS: usize = 20;
+pub(super) const MOST_LEVELS: usize = 20;
 
 /// A walk over a range of a table's rows.
 ///
