@@ -199,6 +199,38 @@ fn a_joined_object_that_is_gathered_is_what_was_looked_up() {
     }
 }
 
+/// Rows that join what stands behind what the last one has joined: mostly, for there are jumps, and gaps, and long records.
+#[test]
+fn what_is_joined_in_the_order_of_its_table_is_what_was_looked_up() {
+    const INVOICES: usize = 1_000;
+    let mut random = Random::new(11);
+    let data = Data::new();
+    let mut accounts = "Id,Name\n".to_owned();
+    let mut invoices = "Id,AccountId,Amount,InvoiceDate\n".to_owned();
+    let mut items = "Id,InvoiceId,AccountId,ChargeName\n".to_owned();
+    for at in 0..INVOICES {
+        accounts.push_str(&format!("a{at:05},{}\n", text(&mut random)));
+        invoices.push_str(&format!("i{at:05},a{:05},{at},2026-02-28\n", at.saturating_sub(random.below(3))));
+        let invoice = if random.once_in(30) { random.below(INVOICES + 20) } else { at };
+        for item in 0..random.below(4) {
+            items.push_str(&format!("t{at:05}{item},i{invoice:05},a{at:05},{item}\n"));
+        }
+    }
+    for (object, csv) in [("Account", &accounts), ("Invoice", &invoices), ("InvoiceItem", &items)] {
+        data.load(object, csv, &data.options()).expect("loaded");
+    }
+    for object in ["Account", "Invoice"] {
+        let gone: Vec<String> = (0..INVOICES)
+            .filter(|_| random.once_in(9))
+            .map(|at| format!("{}{at:05}", &object[..1].to_lowercase()))
+            .collect();
+        let gone = load::Input { object: object.to_owned(), path: data.file("gone.txt", gone.join("\n")) };
+        load::delete(data.source.begin_load_now().expect("a load"), &gone).expect("deleted");
+    }
+    Both::of(&data, 1).assert_same(&data);
+    Both::of(&data, 3).assert_same(&data);
+}
+
 #[test]
 fn a_tree_of_three_levels_is_scanned_in_order() {
     let data = Data::new();
@@ -248,7 +280,7 @@ fn a_damaged_page_is_an_error_that_names_the_table() {
     let snapshot = source.begin().expect("a snapshot");
     let question = Question::new("select Id, Name from Account", &data.zone);
     let query = zoql::compile(&question.text, snapshot.catalog(), &question.options).expect("compiles").query;
-    let mut sink = Lines { lines: vec![], row: vec![] };
+    let mut sink = Lines::default();
     let parts = snapshot.parts(&query, &Rows::LIVE).expect("parts");
     let fault = parts.into_iter().find_map(|part| part.read(&mut sink).err()).expect("an error");
     assert_eq!(

@@ -244,7 +244,7 @@ fn many_parts_put_together_are_the_answer() {
     // Read out of order, put together in order.
     let mut read: Vec<(usize, Vec<String>)> = Vec::new();
     for (at, part) in parts.into_iter().enumerate().rev() {
-        let mut sink = Lines { lines: vec![], row: vec![] };
+        let mut sink = Lines::default();
         part.read(&mut sink).expect("read");
         read.push((at, sink.lines));
     }

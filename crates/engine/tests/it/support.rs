@@ -1,6 +1,9 @@
 //! What the tests share: data in a temporary folder, a clock that stands still, rows as text.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use engine::{
     Flag, Position, Rows, Snapshot, Source, Which,
@@ -103,7 +106,7 @@ pub fn answer(snapshot: &dyn Snapshot, question: &Question, rows: &Rows) -> Resu
     let flag = rows.flag.map(|_| "(deleted)".to_owned());
     let names = compiled.query.columns.iter().map(|column| column.name.clone());
     let mut lines = vec![flag.into_iter().chain(names).collect::<Vec<_>>().join("|")];
-    let mut sink = Lines { lines: vec![], row: vec![] };
+    let mut sink = Lines::default();
     for part in snapshot.parts(&compiled.query, rows).map_err(|error| format!("error: {error}"))? {
         part.read(&mut sink).map_err(|error| format!("error: {error}"))?;
     }
@@ -111,9 +114,13 @@ pub fn answer(snapshot: &dyn Snapshot, question: &Question, rows: &Rows) -> Resu
     Ok(lines)
 }
 
+#[derive(Default)]
 pub struct Lines {
     pub lines: Vec<String>,
-    pub row: Vec<String>,
+    row: Vec<String>,
+    runs: HashMap<usize, Vec<String>>,
+    /// Where in the row a run has begun.
+    start: usize,
 }
 
 impl CellSink for Lines {
@@ -127,6 +134,19 @@ impl CellSink for Lines {
             Cell::Date(date) => date.to_string(),
             Cell::Datetime(at) => Timestamp::from_microsecond(at.0).expect("in range").to_string(),
         });
+    }
+
+    fn begin_run(&mut self) {
+        self.start = self.row.len();
+    }
+
+    fn end_run(&mut self, run: usize) {
+        self.runs.insert(run, self.row[self.start..].to_vec());
+    }
+
+    fn repeat_run(&mut self, run: usize) -> bool {
+        let kept = self.runs.get(&run).inspect(|cells| self.row.extend_from_slice(cells));
+        kept.is_some()
     }
 
     fn end_row(&mut self) -> Result<(), Stopped> {

@@ -26,14 +26,46 @@ fn every_rule_of_rows_txt() {
     assert!(cases > 60, "{cases} cases only");
 }
 
-/// One row under the settings of `rows.txt`.
+/// One row under the settings of `rows.txt`. Written once more as a run, wherever that is in the row, it is the same.
 fn encode(settings: &str, cells: &[Owned]) -> String {
     let mut columns = columns(cells.len());
     let style = style(settings, &mut columns);
     let mut encoder = Encoder::new(&columns, &style);
+    assert!(!encoder.repeat_run(0), "there is none yet");
     cells.iter().for_each(|cell| encoder.cell(cell.borrow()));
     encoder.end_row().unwrap();
-    String::from_utf8(encoder.take(Vec::new())).unwrap()
+    let row = encoder.take(Vec::new());
+    for start in 0..cells.len() {
+        let (before, run) = cells.split_at(start);
+        for is_again in [false, true] {
+            before.iter().for_each(|cell| encoder.cell(cell.borrow()));
+            if !(is_again && encoder.repeat_run(start)) {
+                assert!(!is_again, "it is too short to be forgotten");
+                encoder.begin_run();
+                run.iter().for_each(|cell| encoder.cell(cell.borrow()));
+                encoder.end_run(start);
+            }
+            encoder.end_row().unwrap();
+            assert_eq!(encoder.take(Vec::new()), row, "from {start}");
+        }
+    }
+    String::from_utf8(row).unwrap()
+}
+
+#[test]
+fn a_long_run_is_not_kept() {
+    let mut encoder = Encoder::new(&columns(1), &Style::default());
+    for (length, is_kept) in [(4_000, true), (5_000, false), (1, true)] {
+        encoder.begin_run();
+        encoder.cell(Cell::Text(&"x".repeat(length)));
+        encoder.end_run(0);
+        encoder.end_row().unwrap();
+        assert_eq!(encoder.repeat_run(0), is_kept, "{length}");
+        if !is_kept {
+            encoder.cell(Cell::Null);
+        }
+        encoder.end_row().unwrap();
+    }
 }
 
 /// What the settings of `rows.txt` mean.
