@@ -39,8 +39,7 @@ impl Results {
     /// Where to write the file of a key. To be called on the runtime or one of its blocking threads.
     pub fn destination(&self, path: &str) -> export::Destination {
         let handle = tokio::runtime::Handle::current();
-        export::Destination::new(self.files.clone(), path.into(), handle)
-            .in_chunks_of(export::destination::FOLDER_CHUNK)
+        export::Destination::new(self.files.clone(), path.into(), handle).in_folder(&self.dir)
     }
 
     /// The bytes of a file, or of a range of it, as a stream: memory stays flat, however long it is and however slowly it is

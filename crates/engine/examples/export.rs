@@ -13,7 +13,7 @@ use export::{
     CellSink,
     compress::{Format, Level},
     csv::{Column, Style},
-    destination::{Destination, FOLDER_CHUNK, folder},
+    destination::{Destination, folder},
     file::{self, FileSpec, Progress},
 };
 
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     let store = Arc::new(folder(dir.as_ref())?);
-    let destination = Destination::new(store, "rows.csv".into(), runtime.handle().clone()).in_chunks_of(FOLDER_CHUNK);
+    let destination = Destination::new(store, "rows.csv".into(), runtime.handle().clone()).in_folder(dir.as_ref());
 
     let (started, cpu) = (Instant::now(), cpu_seconds());
     let parts = snapshot.parts(&compiled.query, &Rows::LIVE)?;

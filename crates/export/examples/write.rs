@@ -17,7 +17,7 @@ use std::time::Instant;
 use export::cell::{Cell, CellSink, Date, Stopped, Timestamp};
 use export::compress::{Format, Level};
 use export::csv::{Column, Style};
-use export::destination::{Destination, FOLDER_CHUNK, folder};
+use export::destination::{Destination, folder};
 use export::encrypt::Recipient;
 use export::file::{self, FileSpec, Progress};
 
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     let store = Arc::new(folder(dir.as_ref())?);
-    let destination = Destination::new(store, name.into(), runtime.handle().clone()).in_chunks_of(FOLDER_CHUNK);
+    let destination = Destination::new(store, name.into(), runtime.handle().clone()).in_folder(dir.as_ref());
 
     let mut best = (f64::MAX, 0.0, 0);
     for _ in 0..runs.parse()? {

@@ -1,5 +1,7 @@
 //! Where a finished file goes: one object of an object store, seen only when it is complete.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutPayloadMut, Result, WriteMultipart};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::compress::entry_name;
 
@@ -17,7 +20,10 @@ const CHUNK: usize = 8 << 20;
 
 /// Bytes of a chunk for a [`folder`]: what was just encoded is still in the processor's cache when it is written, and less
 /// memory is on its way.
-pub const FOLDER_CHUNK: usize = 1 << 20;
+const FOLDER_CHUNK: usize = 1 << 20;
+
+/// After so many bytes the disk of a folder is told to begin with them.
+const WRITE_BACK: usize = 64 << 20;
 
 /// What is shorter is copied together: it may fill only a part of the memory that it holds, as deflated rows do.
 const WORTH_KEEPING: usize = 192 << 10;
@@ -45,6 +51,8 @@ pub struct Destination {
     handle: Handle,
     entry: String,
     chunk: usize,
+    /// Where the object's file is, if the store is a folder.
+    file: Option<PathBuf>,
 }
 
 impl Destination {
@@ -53,7 +61,7 @@ impl Destination {
         let name = path.filename().unwrap_or_default();
         let entry = name.strip_suffix(".pgp").unwrap_or(name);
         let entry = entry_name(entry.strip_suffix(".zip").unwrap_or(entry), 1);
-        Destination { store, path, handle, entry, chunk: CHUNK }
+        Destination { store, path, handle, entry, chunk: CHUNK, file: None }
     }
 
     /// In a zip archive the CSV is called so, with `.csv` at the end and without what no file may be called; from the second
@@ -67,6 +75,12 @@ impl Destination {
     /// Has the store take so many bytes at a time, and what is shorter at once.
     pub fn in_chunks_of(self, bytes: usize) -> Destination {
         Destination { chunk: bytes, ..self }
+    }
+
+    /// Says that the store is the [`folder`] with this path.
+    pub fn in_folder(self, root: &std::path::Path) -> Destination {
+        let file = Some(root.join(self.path.as_ref()));
+        Destination { file, ..self }.in_chunks_of(FOLDER_CHUNK)
     }
 
     pub(crate) fn entry_name(&self) -> &str {
@@ -94,7 +108,7 @@ pub(crate) struct Upload {
 enum State {
     /// Less than one chunk so far. If that is all, one request stores it.
     Small(PutPayloadMut),
-    Large(WriteMultipart),
+    Large(WriteMultipart, Option<WriteBack>),
     /// Finished or aborted.
     Over,
 }
@@ -137,10 +151,11 @@ impl Upload {
             let upload = self.to.store.put_multipart(&self.to.path).await?;
             let mut large = WriteMultipart::new_with_chunk_size(upload, self.to.chunk);
             payload.freeze().into_iter().for_each(|bytes| large.put(bytes));
-            self.state = State::Large(large);
+            self.state = State::Large(large, self.to.file.as_deref().map(WriteBack::new));
         }
-        if let State::Large(large) = &mut self.state {
+        if let State::Large(large, write_back) = &mut self.state {
             large.wait_for_capacity(CONCURRENCY).await?;
+            write_back.iter_mut().for_each(|write_back| write_back.put(bytes.len()));
             match bytes.len() < WORTH_KEEPING {
                 true => large.write(&bytes),
                 false => large.put(bytes),
@@ -154,14 +169,14 @@ impl Upload {
         let to = self.to.clone();
         match &mut self.state {
             _ if stopped() => return Err(Refused::Stopped),
-            State::Large(large) => to.handle.block_on(unless(stopped, large.wait_for_capacity(1)))?,
+            State::Large(large, _) => to.handle.block_on(unless(stopped, large.wait_for_capacity(1)))?,
             State::Small(_) | State::Over => {}
         }
         let stored = to.handle.block_on(async {
             match std::mem::replace(&mut self.state, State::Over) {
                 State::Small(payload) => to.store.put(&to.path, payload.into()).await.map(drop),
                 // Aborts itself if it fails.
-                State::Large(large) => large.finish().await.map(drop),
+                State::Large(large, _) => large.finish().await.map(drop),
                 State::Over => Ok(()),
             }
         });
@@ -172,13 +187,44 @@ impl Upload {
 impl Drop for Upload {
     /// Removes what was uploaded. What cannot be removed is garbage to sweep: it is not visible as an object.
     fn drop(&mut self) {
-        if let State::Large(large) = std::mem::replace(&mut self.state, State::Over) {
+        if let State::Large(large, _) = std::mem::replace(&mut self.state, State::Over) {
             match std::thread::panicking() {
                 // In the background: should the store panic again, here it would end the process.
                 true => drop(self.to.handle.spawn(large.abort())),
                 false => drop(self.to.handle.block_on(large.abort())),
             }
         }
+    }
+}
+
+/// Has the disk write what has been uploaded into a folder so far. The sync at the end would wait for all that the system has
+/// put off until then: of a large file it had put off most.
+struct WriteBack {
+    /// As the store names a file until it is complete. Should that have another name, nothing is lost but time.
+    staged: PathBuf,
+    /// Since the last time.
+    bytes: usize,
+    running: Option<JoinHandle<()>>,
+}
+
+impl WriteBack {
+    fn new(file: &std::path::Path) -> WriteBack {
+        let mut staged = file.as_os_str().to_owned();
+        staged.push("#1");
+        WriteBack { staged: staged.into(), bytes: 0, running: None }
+    }
+
+    fn put(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes < WRITE_BACK || self.running.as_ref().is_some_and(|running| !running.is_finished()) {
+            return;
+        }
+        self.bytes = 0;
+        let staged = self.staged.clone();
+        // Whether it succeeds, the sync at the end will say.
+        self.running = Some(tokio::task::spawn_blocking(move || {
+            let _ = File::open(staged).and_then(|file| file.sync_data());
+        }));
     }
 }
 
