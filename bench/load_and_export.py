@@ -265,7 +265,7 @@ def tell(what, who, items, length, measured, ours=None):
     print(line, flush=True)
 
 
-def bench(binary, items, work, seed):
+def bench(binary, items, work, seed, rounds):
     files, data = (os.path.join(work, name) for name in ("csv", "aquifer"))
     database = os.path.join(work, "duckdb.db")
     made = make_data.make(files, items, seed)
@@ -281,38 +281,47 @@ def bench(binary, items, work, seed):
     run_duckdb(database, duckdb_parquet(work))
     shutil.rmtree(files)
     for what, columns in EXPORTS.items():
-        export(what, columns, items, commands, work)
+        export(what, columns, items, commands, work, rounds)
 
 
-def export(what, columns, items, commands, work):
-    """One export by everybody, in every kind of file."""
+def export(what, columns, items, commands, work, rounds):
+    """One export by everybody, in every kind of file. They take turns, and of each its best round counts."""
     length, wanted, csv = None, None, os.path.join(work, "ours.csv")
     for kind in KINDS:
-        out = os.path.join(work, "out")
+        out, best = os.path.join(work, "out"), {}
+
+        def note(who, measured):
+            best[who] = min(best.get(who, measured), measured, key=lambda one: one.seconds)
+
+        for turn in range(rounds):
+            os.sync()
+            ours, downloaded, paths = export_aquifer(commands, columns, kind, out)
+            note("aquifer", ours)
+            if turn == 0 and kind == "csv":
+                wanted, length = digest(columns, paths), size(paths)
+                if wanted[0] != items:
+                    sys.exit(f"our export has {wanted[0]} rows of {items}")
+                # Several files where one would be too large; the others write one.
+                subprocess.run(f"cat {' '.join(paths)} > {csv}", shell=True, check=True)
+            elif turn == 0 and digest(columns, paths) != wanted:
+                sys.exit("our compressed export differs from the other")
+            for path in paths:
+                os.remove(path)
+            for peer in peers.PEERS:
+                os.sync()
+                note(peer, run_peer(peer, work, kind, out, columns))
+                if turn == 0:
+                    check(columns, wanted, peer, f"{out}.{kind}")
+                os.remove(f"{out}.{kind}")
+            for name, command in BARE[kind].items():
+                os.sync()
+                note(name, run_bare(command, csv, f"{out}.{kind}"))
+                os.remove(f"{out}.{kind}")
         print()
-        ours, downloaded, paths = export_aquifer(commands, columns, kind, out)
-        if kind == "csv":
-            wanted, length = digest(columns, paths), size(paths)
-            if wanted[0] != items:
-                sys.exit(f"our export has {wanted[0]} rows of {items}")
-            # Several files where one would be too large; the others write one.
-            subprocess.run(f"cat {' '.join(paths)} > {csv}", shell=True, check=True)
-        elif digest(columns, paths) != wanted:
-            sys.exit("our compressed export differs from the other")
-        for path in paths:
-            os.remove(path)
-        what_kind = f"{what}, {kind}"
-        tell(what_kind, "aquifer", items, length, ours)
-        for peer in peers.PEERS:
-            theirs = run_peer(peer, work, kind, out, columns)
-            check(columns, wanted, peer, f"{out}.{kind}")
-            os.remove(f"{out}.{kind}")
-            tell(what_kind, peer, items, length, theirs, ours)
-        for name, command in BARE[kind].items():
-            theirs = run_bare(command, csv, f"{out}.{kind}")
-            os.remove(f"{out}.{kind}")
-            tell(what_kind, name, items, length, theirs, ours)
-        print(f"{what_kind:<20}{'(our download)':<16}{downloaded:>8.1f}", flush=True)
+        for who, measured in best.items():
+            ours = best["aquifer"] if who != "aquifer" else None
+            tell(f"{what}, {kind}", who, items, length, measured, ours)
+        print(f"{f'{what}, {kind}':<20}{'(our download)':<16}{downloaded:>8.1f}", flush=True)
     os.remove(csv)
 
 
@@ -322,6 +331,7 @@ def main():
     parser.add_argument("items", type=int)
     parser.add_argument("--work", help="where to put 2 GB per million items; default: a temporary directory")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="turns that everybody has; the best counts (default: 1)")
     parser.add_argument("--only", choices=["csv"], help="no csv.gz, which takes others minutes where there is much")
     args = parser.parse_args()
     if args.only == "csv":
@@ -329,7 +339,7 @@ def main():
     if args.work:
         os.makedirs(args.work, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="aquifer-bench-", dir=args.work) as work:
-        bench(args.aquifer, args.items, work, args.seed)
+        bench(args.aquifer, args.items, work, args.seed, args.rounds)
 
 
 if __name__ == "__main__":
