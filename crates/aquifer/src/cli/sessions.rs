@@ -191,13 +191,14 @@ fn downloaded(batches: &[Batch]) -> String {
     format!("{} of {}", files().filter(|file| file.downloaded_at.is_some()).count(), files().count())
 }
 
-/// From when to when, of every query; most have the same.
+/// From when to when, or why everything, of every query; most have the same.
 fn windows(batches: &[Batch]) -> String {
     let mut windows: Vec<String> = Vec::new();
-    for window in batches.iter().filter_map(|batch| batch.window.as_ref()) {
-        let text = match &window.from {
-            Some(from) => format!("{} to {}", from.at, window.to.at),
-            None => format!("everything at {}", window.to.at),
+    for (batch, window) in batches.iter().filter_map(|batch| Some((batch, batch.window.as_ref()?))) {
+        let text = match (&window.from, &batch.full_reason) {
+            (Some(from), _) => format!("{} to {}", from.at, window.to.at),
+            (None, Some(reason)) => format!("everything at {} ({reason})", window.to.at),
+            (None, None) => format!("everything at {}", window.to.at),
         };
         if !windows.contains(&text) {
             windows.push(text);

@@ -33,6 +33,8 @@ pub struct Increment {
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
     pub window: Option<Window>,
+    /// Why it is everything, if it is.
+    pub full_reason: Option<String>,
     pub record_count: u64,
     pub files: Vec<File>,
 }

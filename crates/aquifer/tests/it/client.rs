@@ -237,7 +237,7 @@ async fn sessions_are_shown_acknowledged_and_replayed() {
     let (at, later) = ("2026-11-21T12:00:00-0800", "2026-11-21T12:00:00-0800");
     assert_eq!(
         rows,
-        [format!("1 {first} 3 0 of 1 everything at {at}"), format!("2 {second} 1 0 of 1 {at} to {later}")]
+        [format!("1 {first} 3 0 of 1 everything at {at} (first)"), format!("2 {second} 1 0 of 1 {at} to {later}")]
     );
     assert!(stderr(&output).contains(r#"aquifer sessions replay "acme" "p q" 1"#), "{}", stderr(&output));
 
