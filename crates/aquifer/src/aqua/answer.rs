@@ -135,7 +135,7 @@ pub struct Window<'a> {
 pub struct Mark<'a> {
     at: Time,
     /// Opaque: it can only be compared with others.
-    #[schema(example = "17")]
+    #[schema(example = "17@2026-11-21T20:00:00Z")]
     position: &'a str,
 }
 

@@ -256,8 +256,9 @@ impl Load {
         self.sync()?;
         // Its instant is when it can be seen, not when it began: who asks for what has changed since his last snapshot must find
         // a load that was under way then.
-        let at = (self.clock)().max(self.at);
-        self.connection.execute("INSERT INTO _load (load, at) VALUES (?, ?)", [self.number, at.as_microsecond()])?;
+        let at = (self.clock)().max(self.at).as_microsecond();
+        let position = position::of(self.number, at)?;
+        self.connection.execute("INSERT INTO _load (load, at) VALUES (?, ?)", [self.number, at])?;
         self.connection.execute_batch("COMMIT")?;
         // The log of a large load is large. Moving it into the file is upkeep that need not succeed now: readers of
         // older snapshots may still need it.
@@ -265,7 +266,7 @@ impl Load {
         if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(truncate)", [], |_| Ok(())) {
             tracing::debug!(%error, "the log stays for now");
         }
-        position::last(&self.connection)
+        Ok(position)
     }
 }
 

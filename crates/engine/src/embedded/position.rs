@@ -11,8 +11,11 @@ use crate::{
     error::{Error, Kind},
 };
 
-pub(super) fn of(load: i64, at: Timestamp) -> Position {
-    Position(format!("{load}@{at}"))
+/// `at` is in microseconds, as the table of loads has it.
+pub(super) fn of(load: i64, at: i64) -> Result<Position> {
+    let at = Timestamp::from_microsecond(at);
+    let at = at.map_err(|error| Error::new(Kind::Corrupt, format!("the instant of load {load}: {error}")))?;
+    Ok(Position(format!("{load}@{at}")))
 }
 
 /// The number of the load, and its instant if the position says it: those of older files do not.
@@ -39,9 +42,7 @@ pub(super) fn last_before(connection: &Connection, at: Timestamp) -> Result<Posi
     let mut statement =
         connection.prepare_cached("SELECT load, at FROM _load WHERE at < ? ORDER BY load DESC LIMIT 1")?;
     let found = statement.query_row([at.as_microsecond()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((load, at)) = found else { return Ok(Position("0".to_owned())) };
-    let at = Timestamp::from_microsecond(at);
-    Ok(of(load, at.map_err(|error| Error::new(Kind::Corrupt, format!("the instant of load {load}: {error}")))?))
+    found.map_or_else(|| Ok(Position("0".to_owned())), |(load, at)| of(load, at))
 }
 
 /// Whether the history that a connection sees has come to a position.

@@ -138,12 +138,16 @@ fn change(random: &mut Random, data: &Data, step: usize) {
         }
         _ => {
             let ids: Vec<String> = (0..count).map(|_| id(random, "a")).collect();
-            let input = load::Input { object: "Account".to_owned(), path: data.file("ids.txt", ids.join("\n")) };
-            load::delete(data.source.begin_load_now().expect("a load"), &input).expect("deleted");
+            delete(data, "Account", &ids);
             return;
         }
     }
     data.load(object, &csv, &custom).expect("loaded");
+}
+
+fn delete(data: &Data, object: &str, ids: &[String]) {
+    let input = load::Input { object: object.to_owned(), path: data.file("gone.txt", ids.join("\n")) };
+    load::delete(data.source.begin_load_now().expect("a load"), &input).expect("deleted");
 }
 
 /// One of some Ids: rows are updated, and join what is there, what is deleted and what never was.
@@ -183,8 +187,7 @@ fn a_joined_object_that_is_gathered_is_what_was_looked_up() {
     data.load("Account", &accounts, &data.options()).expect("loaded");
     data.load("Invoice", &invoices, &data.options()).expect("loaded");
     let gone: Vec<String> = (0..ACCOUNTS).step_by(7).map(|at| format!("a{at:05}")).collect();
-    let gone = load::Input { object: "Account".to_owned(), path: data.file("gone.txt", gone.join("\n")) };
-    load::delete(data.source.begin_load_now().expect("a load"), &gone).expect("deleted");
+    delete(&data, "Account", &gone);
 
     for readers in [1, 3] {
         let Both { scanned, queried } = Both::of(&data, readers);
@@ -224,8 +227,7 @@ fn what_is_joined_in_the_order_of_its_table_is_what_was_looked_up() {
             .filter(|_| random.once_in(9))
             .map(|at| format!("{}{at:05}", &object[..1].to_lowercase()))
             .collect();
-        let gone = load::Input { object: object.to_owned(), path: data.file("gone.txt", gone.join("\n")) };
-        load::delete(data.source.begin_load_now().expect("a load"), &gone).expect("deleted");
+        delete(&data, object, &gone);
     }
     Both::of(&data, 1).assert_same(&data);
     Both::of(&data, 3).assert_same(&data);

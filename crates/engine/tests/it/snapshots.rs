@@ -292,3 +292,22 @@ fn a_cancelled_snapshot_stops_a_statement_that_has_no_row_to_show() {
     drop(snapshot);
     assert_eq!(data.query("select count(Id) from Account")[1..], ["5000"]);
 }
+
+/// What a server keeps open for each of its tenants must not grow with what they once asked for at one time.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_reader_rests_after_upkeep() {
+    let data = Data::new();
+    let source = data.reopen(Arc::clone(Catalog::builtin())).expect("opens").with_readers(3);
+    let path = data.folder.path().join("data.sqlite").canonicalize().expect("it is there");
+    let open = || {
+        let files = std::fs::read_dir("/proc/self/fd").expect("a list");
+        files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok()).filter(|file| *file == path).count()
+    };
+    let before = open();
+    let snapshots: Vec<_> = (0..5).map(|_| source.begin().expect("a snapshot")).collect();
+    assert_eq!(open(), before + 15);
+    drop(snapshots);
+    source.tidy().expect("tidied");
+    assert_eq!(open(), before);
+}

@@ -76,6 +76,16 @@ pub async fn tenants_take_turns_with_their_callouts(store: &dyn Store) {
         assert_eq!(store.take_callout(&lease("a", 20), at(9)).await.unwrap().unwrap().job.id, expected.id);
     }
     assert_eq!(store.take_callout(&lease("a", 20), at(9)).await.unwrap(), None);
+    // However many of one wait for longer.
+    for _ in 0..1001 {
+        ended(store, 30).await;
+    }
+    let third = ended_of("third", store, 31).await;
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        taken.push(store.take_callout(&lease("a", 99), at(32)).await.unwrap().unwrap().job.id);
+    }
+    assert!(taken.contains(&third.id));
 }
 
 pub async fn the_last_tries_of_a_callout_are_kept(store: &dyn Store) {

@@ -39,10 +39,10 @@ impl Shared {
 
     /// The same, read first if nobody has. `None` if there is no room for them, or they cannot be read: then lookups go on,
     /// and say what is wrong.
-    pub(super) fn gather(&self, join: usize, records: &mut Records, fields: usize) -> Option<Arc<Gathered>> {
+    pub(super) fn gather(&self, join: usize, records: &mut Records) -> Option<Arc<Gathered>> {
         let gathered = self.objects.get(join)?.get_or_init(|| {
             let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            let gathered = gather(records, fields, *left).ok()?;
+            let gathered = gather(records, *left).ok()?;
             *left -= gathered.size();
             Some(Arc::new(gathered))
         });
@@ -50,8 +50,8 @@ impl Shared {
     }
 }
 
-fn gather(records: &mut Records, fields: usize, room: usize) -> Result<Gathered> {
-    let mut gathered = Gathered::new(fields);
+fn gather(records: &mut Records, room: usize) -> Result<Gathered> {
+    let mut gathered = Gathered::new(records.width());
     records.each(|live| {
         gathered.add(live.id, live.values())?;
         if gathered.size() > room { Err(unfit("there is no room for it")) } else { Ok(()) }

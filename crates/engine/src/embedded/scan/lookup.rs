@@ -33,7 +33,6 @@ struct Lookup {
     /// The Id that is looked up.
     key: Source,
     statement: Statement,
-    fields: usize,
     slots: Vec<Slot>,
     searches: u32,
     records: Records,
@@ -91,7 +90,6 @@ impl Lookups {
             let mut lookup = Lookup {
                 key: join.key.placed(base),
                 statement: Statement::prepare(connection, &join.statement())?,
-                fields: join.fields.len(),
                 slots: Vec::new(),
                 searches: 0,
                 records: Records::open(connection, join)?,
@@ -120,7 +118,7 @@ impl Lookups {
             match value(parents, lookup.key, record, layout) {
                 Value::Text(key) => {
                     if lookup.searches == MANY_SEARCHES {
-                        lookup.gathered = shared.gather(at, &mut lookup.records, lookup.fields);
+                        lookup.gathered = shared.gather(at, &mut lookup.records);
                         lookup.searches += 1;
                     }
                     lookup.find(key)?;
@@ -237,8 +235,9 @@ impl Lookup {
         statement.reset();
         statement.bind_text(1, raw::utf8(key).ok_or_else(part::not_utf8)?)?;
         let Some(row) = statement.step()? else { return Ok(()) };
-        (0..self.fields).try_for_each(|field| slot.push(row.value(field).into()))?;
-        match row.value(self.fields) {
+        let fields = self.records.width();
+        (0..fields).try_for_each(|field| slot.push(row.value(field).into()))?;
+        match row.value(fields) {
             ValueRef::Integer(row) => self.neighbour.go_behind(&mut self.records, row),
             other => Err(part::unexpected(other.into())),
         }

@@ -39,6 +39,11 @@ impl Records {
         Ok(Records { table, leaves, chain, fields: Fields { layout, id, deleted, wanted } })
     }
 
+    /// How many values each has.
+    pub(super) fn width(&self) -> usize {
+        self.fields.wanted.len()
+    }
+
     pub(super) fn obey(&mut self, cancelled: &Arc<AtomicBool>) {
         self.leaves.obey(cancelled);
     }
